@@ -1,0 +1,1 @@
+"""Observations: sources, store, validation, refresh, as-known-at reads."""

@@ -1,0 +1,1 @@
+"""What watches: truth, drift, reports, exporter. No Prefect."""

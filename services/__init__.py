@@ -1,0 +1,1 @@
+"""What answers: the model service, its rollout, its clients. No Prefect."""
