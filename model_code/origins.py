@@ -1,0 +1,75 @@
+"""When forecasts are made and which rows each one covers."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import pandas as pd
+
+from model_code.data.known import Known
+from model_code.errors import InvalidRequest
+from model_code.usecase import UseCaseSpec
+
+
+def origins_between(spec: UseCaseSpec, start: datetime, end: datetime) -> list[pd.Timestamp]:
+    """Every origin with `start <= origin < end`, in UTC.
+
+    Origins stand at fixed local times of day, so that they move with the clock changes of the zone.
+    """
+    first, last = (pd.Timestamp(moment).tz_convert(spec.timezone) for moment in (start, end))
+    day = first.normalize().tz_localize(None) - pd.Timedelta(days=1)
+    at = pd.Timedelta(hours=spec.origins.at.hour, minutes=spec.origins.at.minute)
+    naive = pd.date_range(day + at, last.tz_localize(None), freq=pd.Timedelta(spec.origins.every))
+    local = naive.tz_localize(spec.timezone, nonexistent="shift_forward", ambiguous=True)
+    return [moment.tz_convert("UTC") for moment in local if first <= moment < last]
+
+
+def latest_origin(spec: UseCaseSpec, now: datetime) -> pd.Timestamp:
+    """The newest origin that is not after `now`."""
+    back = pd.Timedelta(spec.origins.every) + pd.Timedelta(days=1)
+    found = origins_between(spec, pd.Timestamp(now) - back, pd.Timestamp(now) + pd.Timedelta(microseconds=1))
+    return found[-1]
+
+
+def check_origin(spec: UseCaseSpec, origin: datetime) -> pd.Timestamp:
+    """The origin in UTC.
+
+    Raises:
+        InvalidRequest: No time zone, or not one of the use case's origins.
+    """
+    moment = pd.Timestamp(origin)
+    if moment.tzinfo is None:
+        raise InvalidRequest(f"origin {origin} has no time zone", hint="give ISO 8601 with an offset")
+    latest = latest_origin(spec, moment)
+    if latest != moment:
+        raise InvalidRequest(
+            f"origin {origin} is not an origin of {spec.name}", hint=f"the one before it is {latest.isoformat()}"
+        )
+    return latest
+
+
+def target_times(spec: UseCaseSpec, origin: pd.Timestamp) -> pd.DatetimeIndex:
+    """The times that a forecast made at `origin` covers, in UTC."""
+    first = origin.tz_convert("UTC") + spec.horizon.first
+    return pd.date_range(first, periods=spec.horizon.steps, freq=pd.Timedelta(spec.horizon.step))
+
+
+def entities_at(spec: UseCaseSpec, known: Known, origin: pd.Timestamp) -> list[str]:
+    """The entities to predict for: the fixed list, or those with a row in `entity_feed` since the last origin."""
+    if spec.entities is not None:
+        return list(spec.entities)
+    assert spec.entity_feed is not None
+    rows = known[spec.entity_feed]
+    recent = rows[(rows["time"] > origin - pd.Timedelta(spec.origins.every)) & (rows["time"] <= origin)]
+    return sorted(recent["entity"].unique())
+
+
+def target_rows(spec: UseCaseSpec, origin: pd.Timestamp, entities: Sequence[str]) -> pd.DataFrame:
+    """What one forecast answers: entity, time, step (0 is the first lead time)."""
+    times = target_times(spec, origin)
+    return pd.DataFrame(
+        {
+            "entity": [entity for entity in entities for _ in times],
+            "time": pd.DatetimeIndex([*times] * len(entities), dtype="datetime64[us, UTC]"),
+            "step": [*range(len(times))] * len(entities),
+        }
+    )
