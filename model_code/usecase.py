@@ -170,6 +170,15 @@ class Promotion(Spec):
     min_gain: float = Field(0.0, ge=0, lt=1, description="Least relative gain.")
 
 
+class Retrain(Spec):
+    """What a retrain after trouble tries."""
+
+    half_lives_days: tuple[float, ...] = Field(
+        (14.0,), description="Memories tried beside each family's searched one; short ones follow a changed world sooner."
+    )
+    warm_up: int = Field(2, ge=1, description="Origins just before the trouble that choose the slate's first leader.")
+
+
 class Drift(Spec):
     """The season-aware residual test; its threshold is calibrated to the false-alarm rate."""
 
@@ -222,6 +231,7 @@ class UseCaseSpec(Spec):
     search: Search = Search()
     backtest: Backtest = Backtest()
     promotion: Promotion = Promotion()
+    retrain: Retrain = Retrain()
     drift: Drift = Drift()
     policy: Policy = Policy()
     seed: int = 20140101

@@ -1,0 +1,75 @@
+"""Parameters of the flows: Pydantic models, so that the form in the Prefect UI explains itself."""
+
+from datetime import UTC, datetime
+
+import pandas as pd
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+
+class Params(BaseModel):
+    """What every flow is asked: which use case, and when 'now' is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    usecase: str = Field("demand_victoria", title="Use case", description="Name of the use case's folder.", pattern=r"^[a-z][a-z0-9_]{1,40}$")
+    now: AwareDatetime | None = Field(None, title="Present", description="The moment to act at; a simulation sets it. Empty: the clock.")
+
+    @property
+    def moment(self) -> pd.Timestamp:
+        """The present, in UTC."""
+        return pd.Timestamp(self.now if self.now is not None else datetime.now(UTC)).tz_convert("UTC")
+
+
+class RefreshParams(Params):
+    """Bring the observations up to date."""
+
+
+class BackfillParams(Params):
+    """Ask the sources again for a range."""
+
+    start: AwareDatetime = Field(title="From", description="First time to ask for.")
+    end: AwareDatetime = Field(title="Until", description="First time not to ask for.")
+    feed: str | None = Field(None, title="Feed", description="One feed only. Empty: all feeds.")
+
+
+class SearchParams(Params):
+    """Search hyperparameters by backtest."""
+
+    trials: int | None = Field(None, ge=1, le=1000, title="Trials", description="How many candidates to try. Empty: as the use case says.")
+
+
+class TrainParams(Params):
+    """Fit the best candidate, judge it on the holdout, register it as challenger."""
+
+    search_run: str | None = Field(None, title="Search run", description="MLflow run of a search. Empty: the newest finished one.")
+
+
+class PromoteParams(Params):
+    """Make a version the champion, if the paired verdict says so."""
+
+    version: str | None = Field(None, title="Version", description="Registered version. Empty: the challenger.")
+    actor: str = Field("evenkeel", min_length=1, max_length=80, title="Who", description="Who asks; kept in the ledger.")
+    reason: str = Field("", max_length=500, title="Why", description="Kept in the ledger; needed with force.")
+    force: bool = Field(False, title="Force", description="Promote against the verdict. The ledger keeps who and why.")
+
+
+class DeployParams(Params):
+    """Make the champion the running endpoint."""
+
+
+class ForecastParams(Params):
+    """Ask the service for every origin that is due and not yet answered."""
+
+    since: AwareDatetime | None = Field(None, title="Since", description="First origin to look at. Empty: the newest answered one, else the last due one.")
+
+
+class MonitorParams(Params):
+    """Join the truth, measure, judge."""
+
+
+class ActParams(Params):
+    """Look at the state again and act, if the policy still says so."""
+
+    reason: str = Field("", max_length=500, title="Why", description="What asked for it; kept in the ledger.")
+    actor: str = Field("evenkeel", min_length=1, max_length=80, title="Who", description="Who asks; kept in the ledger.")
+    force: bool = Field(False, title="Force", description="Act even where the policy says hold. Needs a reason.")

@@ -1,0 +1,177 @@
+"""Building a challenger: judge candidates on the holdout, fit the chosen one, calibrate it, make its bundle."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from model_code import drift
+from model_code.backtest import Backtest, backtest
+from model_code.bundle import BundleContents, BundleRef, write_bundle
+from model_code.calibration import Calibration
+from model_code.cases import Cases, build_cases, contexts, origins_of_history
+from model_code.data.known import KnownHistory
+from model_code.evaluation import per_origin, summary
+from model_code.installation import Installation
+from model_code.models import Model
+from model_code.training import Candidate, fit
+from model_code.tuning import Split, split
+from model_code.usecase import UseCase
+
+Progress = Callable[[str], None]
+GOLDEN_ROWS = 8
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A candidate with its walk-forward answers over search window and holdout."""
+
+    candidate: Candidate
+    search_loss: float
+    holdout: Backtest
+    scored: pd.DataFrame
+
+    def row(self) -> dict[str, Any]:
+        """One line of the candidates' table."""
+        return {
+            "family": self.candidate.family,
+            "parameters": self.candidate.parameters,
+            "half_life_days": self.candidate.half_life_days,
+            "search_loss": self.search_loss,
+            "holdout_loss": self.holdout.loss,
+        }
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Everything known about a challenger before it is a bundle."""
+
+    candidate: Candidate
+    model: Model
+    cases: Cases
+    judged: list[Judged]
+    chosen: Judged
+
+
+def history_split(usecase: UseCase, history: KnownHistory, now: pd.Timestamp) -> tuple[list[pd.Timestamp], Split]:
+    """Every origin whose forecast has ended by `now`, and how the latest of them are used."""
+    horizon = usecase.spec.horizon
+    ended = now - (horizon.first + horizon.steps * horizon.step)
+    origins = origins_of_history(usecase, history, ended)
+    return origins, split(usecase, origins)
+
+
+def evaluate(
+    usecase: UseCase,
+    history: KnownHistory,
+    now: pd.Timestamp,
+    candidates: Sequence[Candidate],
+    *,
+    seed: int,
+    progress: Progress = lambda _: None,
+) -> Evaluated:
+    """Walk every candidate through search window and holdout; the least search loss wins; the holdout only tells.
+
+    Raises:
+        TooLittleData: Not enough origins.
+    """
+    origins, parts = history_split(usecase, history, now)
+    cases = build_cases(usecase, history, origins)
+    judged = []
+    for candidate in candidates:
+        judged.append(_judge(usecase, candidate, cases, history, parts, now, seed))
+        row = judged[-1]
+        progress(f"{candidate.family}: search {row.search_loss:.4f}, holdout {row.holdout.loss:.4f} {usecase.spec.target.unit}")
+    chosen = min(judged, key=lambda item: item.search_loss)
+    model = fit(usecase, chosen.candidate, cases, history, now, seed)
+    return Evaluated(chosen.candidate, model, cases, judged, chosen)
+
+
+def _judge(
+    usecase: UseCase,
+    candidate: Candidate,
+    cases: Cases,
+    history: KnownHistory,
+    parts: Split,
+    now: pd.Timestamp,
+    seed: int,
+) -> Judged:
+    walked = backtest(
+        usecase,
+        candidate,
+        cases,
+        history,
+        [*parts.search, *parts.holdout],
+        truth_at=now,
+        refit_every=usecase.spec.backtest.refit_every,
+        seed=seed,
+    )
+    in_holdout = walked.scored["origin"].isin(parts.holdout)
+    holdout = walked.scored[in_holdout].reset_index(drop=True)
+    search_loss = float(per_origin(walked.scored[~in_holdout], usecase.spec)["loss"].mean())
+    return Judged(candidate, search_loss, Backtest(holdout, per_origin(holdout, usecase.spec)), walked.scored)
+
+
+def bundle_of(
+    place: Installation,
+    history: KnownHistory,
+    now: pd.Timestamp,
+    evaluated: Evaluated,
+    *,
+    seed: int,
+    quiet_until: pd.Timestamp | None = None,
+) -> BundleRef:
+    """Calibrate the chosen candidate on its walk-forward residuals and write its bundle.
+
+    Args:
+        quiet_until: Origins from here on are not typical (trouble was under way) and calibrate nothing.
+    """
+    usecase, scored = place.usecase, evaluated.chosen.scored
+    typical = scored if quiet_until is None else scored[scored["origin"] < quiet_until]
+    calibration = Calibration.none()
+    if usecase.spec.task == "forecast":
+        residual = (typical["truth"] - typical["value"]).to_numpy(float)
+        calibration = Calibration.fit(
+            usecase.spec.interval, typical["step"].to_numpy(), residual, typical["value"].to_numpy(float)
+        )
+    golden = evaluated.cases.where(_spread(len(evaluated.cases)))
+    contents = BundleContents(
+        usecase=usecase,
+        model=evaluated.model,
+        feature_columns=list(evaluated.cases.features.columns),
+        calibration=calibration,
+        profile=profile_of(usecase, history, now, evaluated, typical),
+        lineage=place.lineage(),
+        trained_until=now.to_pydatetime(),
+        seed=seed,
+        golden_features=golden.features,
+        golden_lead=golden.rows["step"].to_numpy(),
+        training_parameters=evaluated.candidate.model_dump(mode="json"),
+    )
+    return write_bundle(place.bundles, contents)
+
+
+def profile_of(
+    usecase: UseCase, history: KnownHistory, now: pd.Timestamp, evaluated: Evaluated, typical: pd.DataFrame
+) -> dict[str, Any]:
+    """What is normal for this model: losses, losses by origin, thresholds of the residual test, the candidates' table."""
+    origins = per_origin(typical, usecase.spec)
+    context = contexts(usecase, history, list(origins["origin"]), now)
+    holdout = evaluated.chosen.holdout
+    return {
+        "unit": usecase.spec.target.unit,
+        "loss": float(origins["loss"].mean()),
+        "metrics": summary(holdout.scored, usecase.spec),
+        "candidates": [judged.row() for judged in evaluated.judged],
+        "holdout": [
+            {"origin": origin.isoformat(), "loss": float(loss)}
+            for origin, loss in zip(holdout.origins["origin"], holdout.origins["loss"], strict=True)
+        ],
+        "drift": drift.calibrate(usecase.spec.drift, origins, context, seed=usecase.spec.seed),
+    }
+
+
+def _spread(rows: int) -> "pd.Series[bool]":
+    wanted = {round(i * (rows - 1) / (GOLDEN_ROWS - 1)) for i in range(GOLDEN_ROWS)}
+    return pd.Series([i in wanted for i in range(rows)]).to_numpy()

@@ -1,0 +1,120 @@
+"""Retraining when the world changed: a slate fixed beforehand, judged walk-forward on the origins since the trouble began.
+
+Nothing is tuned on the origins that judge. At each of them the slate's leader *so far* answers, fitted on what was known
+then; the losses of that procedure are paired with the champion's on the same origins.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from model_code.backtest import Backtest, backtest
+from model_code.bundle import Bundle
+from model_code.cases import Cases, build_cases
+from model_code.challenger import Evaluated, Progress, evaluate, history_split
+from model_code.data.known import KnownHistory
+from model_code.evaluation import per_origin
+from model_code.replay import replay
+from model_code.training import Candidate
+from model_code.usecase import UseCase
+from model_code.verdict import PairedVerdict, paired_verdict
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """A challenger after trouble, with the verdict that decides about it.
+
+    Attributes:
+        losses: origin, champion, challenger (loss in the target's unit), leader (which of the slate answered).
+    """
+
+    evaluated: Evaluated
+    verdict: PairedVerdict
+    losses: pd.DataFrame
+
+
+def slate(champion: Bundle, half_lives_days: Sequence[float]) -> list[Candidate]:
+    """The candidates of a retrain: the best of each family as last searched, as it was and with short memories."""
+    searched = [
+        Candidate(family=row["family"], parameters=row["parameters"], half_life_days=row["half_life_days"])
+        for row in champion.profile["candidates"]
+    ]
+    wanted = []
+    for candidate in searched:
+        lives = [candidate.half_life_days]
+        if candidate.family != "naive":
+            lives += [life for life in half_lives_days if life not in lives]
+        wanted += [candidate.model_copy(update={"half_life_days": life}) for life in lives]
+    return wanted
+
+
+def retrain(
+    usecase: UseCase,
+    history: KnownHistory,
+    champion: Bundle,
+    now: pd.Timestamp,
+    trouble_since: pd.Timestamp,
+    *,
+    seed: int,
+    progress: Progress = lambda _: None,
+) -> Retrained:
+    """Judge the slate on the origins since `trouble_since` and fit its leader on everything known now.
+
+    Raises:
+        TooLittleData: Not enough origins.
+    """
+    origins, _ = history_split(usecase, history, now)
+    judged_on = [origin for origin in origins if origin >= trouble_since]
+    before = [origin for origin in origins if origin < trouble_since][-usecase.spec.retrain.warm_up :]
+    cases = build_cases(usecase, history, origins)
+    candidates = slate(champion, usecase.spec.retrain.half_lives_days)
+    walked = []
+    for candidate in candidates:
+        walked.append(backtest(usecase, candidate, cases, history, [*before, *judged_on], truth_at=now, refit_every=1, seed=seed))
+        progress(
+            f"{candidate.family}, half-life {candidate.half_life_days}: {_loss_on(walked[-1], judged_on):.4f} since the trouble began"
+        )
+    losses = _follow_the_leader(walked, candidates, before, judged_on)
+    losses["champion"] = _champion_losses(usecase, champion, cases, history, judged_on, now)
+    verdict = paired_verdict(losses["champion"].to_numpy(), losses["challenger"].to_numpy(), usecase.spec.promotion)
+    leader = candidates[_leader(walked, [*before, *judged_on])]
+    return Retrained(evaluate(usecase, history, now, [leader], seed=seed), verdict, losses)
+
+
+def _loss_on(walked: Backtest, origins: Sequence[pd.Timestamp]) -> float:
+    return float(walked.origins[walked.origins["origin"].isin(list(origins))]["loss"].mean())
+
+
+def _leader(walked: Sequence[Backtest], seen: Sequence[pd.Timestamp]) -> int:
+    losses = [_loss_on(each, seen) for each in walked]
+    return losses.index(min(losses))
+
+
+def _follow_the_leader(
+    walked: Sequence[Backtest], candidates: Sequence[Candidate], before: list[pd.Timestamp], origins: list[pd.Timestamp]
+) -> pd.DataFrame:
+    rows = []
+    for position, origin in enumerate(origins):
+        leader = _leader(walked, [*before, *origins[:position]])
+        chosen = candidates[leader]
+        rows.append(
+            {
+                "origin": origin,
+                "challenger": _loss_on(walked[leader], [origin]),
+                "leader": f"{chosen.family}, half-life {chosen.half_life_days}",
+            }
+        )
+    return pd.DataFrame(rows, columns=["origin", "challenger", "leader"])
+
+
+def _champion_losses(
+    usecase: UseCase,
+    champion: Bundle,
+    cases: Cases,
+    history: KnownHistory,
+    origins: Sequence[pd.Timestamp],
+    now: pd.Timestamp,
+) -> pd.Series:
+    answered = per_origin(replay(champion, cases.of(origins), history.truth(now)), usecase.spec)
+    return answered.set_index("origin")["loss"].reindex(pd.DatetimeIndex(origins)).reset_index(drop=True)
