@@ -183,7 +183,12 @@ class Drift(Spec):
     """The season-aware residual test; its threshold is calibrated to the false-alarm rate."""
 
     false_alarms_per_year: float = Field(2.0, gt=0, description="Budget from which the threshold is calibrated.")
-    allowance: float = Field(0.75, gt=0, description="CUSUM allowance, in standard deviations of a normal origin.")
+    allowance: float = Field(
+        1.5, gt=0, description="CUSUM allowance, in standard deviations of a normal origin: about half the shift that matters."
+    )
+    reference_origins: int = Field(
+        21, ge=7, description="Origins before one that tell its normal level; longer follows the season more slowly."
+    )
 
 
 class Policy(Spec):
@@ -200,6 +205,18 @@ class Policy(Spec):
     cooldown: timedelta = Field(timedelta(days=3), description="Least time between two actions.")
     actions_per_week: int = Field(3, ge=1)
     max_evidence_age: timedelta = Field(timedelta(days=3), description="Older evidence is no evidence.")
+    blatant_ratio: float = Field(
+        3.0, gt=1, description="Every origin since a release above this: a rollback need not wait for min_origins, only for two."
+    )
+    stale_origins: int = Field(
+        14, ge=2, description="Latest origins that must be mostly bad before a loss without drift of the level means: retrain."
+    )
+    coverage_origins: int = Field(14, ge=2, description="Latest origins over which coverage is judged.")
+    coverage_slack: float = Field(0.15, gt=0, lt=1, description="Coverage this far below the objective: recalibrate.")
+    max_data_age: timedelta = Field(timedelta(days=1), description="Older data are at fault, not the model: refresh.")
+    max_quarantined: float = Field(
+        0.2, gt=0, le=1, description="Share of recent rows in quarantine above which data are at fault."
+    )
     evidently_share: float = Field(
         0.5,
         gt=0,

@@ -25,24 +25,31 @@ def build(known: "Known", origin: pd.Timestamp, rows: pd.DataFrame, spec: "UseCa
 
 
 def context(after: "Known", origin: pd.Timestamp, entity: str, spec: "UseCaseSpec") -> dict[str, float]:
-    """What made this origin's day easy or hard, told afterwards: surprises of temperature, day type.
+    """The conditions of this origin's day, told afterwards: they explain its level, never feed a forecast.
 
     Args:
         after: What is known once the day is over.
+
+    Returns:
+        Degrees of heating (below 18 °C) and cooling (above 20 °C) of the day and of the day before, degrees of
+        its hottest hour above 24 °C, its lowest temperature, day length (-1 shortest, 1 longest day), day types.
     """
     temperature = series(after["weather"], entity, "temperature")
     day = temperature[(temperature.index >= origin) & (temperature.index < origin + DAY)]
     before = temperature[(temperature.index >= origin - DAY) & (temperature.index < origin)]
     local = pd.DatetimeIndex([origin.tz_convert(spec.timezone)])
-    off = max(float(local.dayofweek[0] >= 5), is_holiday(local, *PLACE)[0])
-    yesterday = local - DAY
-    off_before = max(float(yesterday.dayofweek[0] >= 5), is_holiday(yesterday, *PLACE)[0])
+    holiday = float(is_holiday(local, *PLACE)[0])
     return {
-        "heating_surprise": float(np.clip(18 - day, 0, None).mean() - np.clip(18 - before, 0, None).mean()),
-        "cooling_surprise": float(np.clip(day - 20, 0, None).mean() - np.clip(before - 20, 0, None).mean()),
-        "day_off": off,
-        "day_type_changed": float(off != off_before),
-        "holiday": float(is_holiday(local, *PLACE)[0]),
+        "heating": float(np.clip(18 - day, 0, None).mean()),
+        "cooling": float(np.clip(day - 20, 0, None).mean()),
+        "heating_before": float(np.clip(18 - before, 0, None).mean()),
+        "cooling_before": float(np.clip(before - 20, 0, None).mean()),
+        "hottest": float(max(day.max() - 24, 0.0)),
+        "coldest": float(day.min()),
+        "day_length": float(np.cos(2 * np.pi * (local.dayofyear[0] + 10) / 365.25)),
+        "day_off": max(float(local.dayofweek[0] >= 5), holiday),
+        "sunday": float(local.dayofweek[0] == 6),
+        "holiday": holiday,
     }
 
 

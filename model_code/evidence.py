@@ -1,0 +1,92 @@
+"""What the policy sees: frozen facts about the latest scored origins, the data, and the releases."""
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+ActionName = Literal["hold", "recalibrate", "rollback", "retrain"]
+
+
+class Fact(BaseModel):
+    """Frozen, strict about names, JSON both ways."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class OriginEvidence(Fact):
+    """One scored origin of one series, answered by the present champion."""
+
+    origin: AwareDatetime
+    loss: float = Field(ge=0, description="Mean loss over its rows, in the target's unit (Brier score for a classification).")
+    expected_loss: float = Field(gt=0, description="Loss that the backtest makes one expect on such a day.")
+    bias: float = Field(0.0, description="Mean of truth minus prediction.")
+    coverage: float | None = Field(None, ge=0, le=1, description="Share of the truth inside the interval.")
+    level_z: float = Field(0.0, description="Level of the truth against what such a day should give, in standard deviations.")
+    cusum: float = Field(0.0, description="CUSUM of level_z on its worse side, signed: positive when the level is too high.")
+    alarm: bool = Field(False, description="Whether the CUSUM stands above its calibrated threshold.")
+    previous_loss: float | None = Field(None, ge=0, description="Loss of the previous bundle replayed on the same rows.")
+    baseline_loss: float | None = Field(None, ge=0, description="Loss of the baseline on the same rows.")
+
+    @property
+    def ratio(self) -> float:
+        """Live loss divided by expected loss."""
+        return self.loss / self.expected_loss
+
+
+class SeriesEvidence(Fact):
+    """One entity (or all together, under the name `all`): origins since the last release, oldest first.
+
+    Example:
+        >>> SeriesEvidence(name="VIC", backtest_loss=0.2).origins
+        ()
+    """
+
+    name: str
+    backtest_loss: float = Field(gt=0, description="Mean loss per origin of the champion's backtest.")
+    origins: tuple[OriginEvidence, ...] = ()
+    level_since: AwareDatetime | None = Field(None, description="First origin of the level's present excursion, if it alarms.")
+
+
+class Release(Fact):
+    """A bundle that became champion."""
+
+    version: str
+    at: AwareDatetime
+    action: str = Field("promote", description="promote, retrain, rollback or recalibrate: what made it champion.")
+    forced: bool = False
+
+
+class Action(Fact):
+    """Something the policy decided earlier and that was carried out."""
+
+    action: ActionName
+    at: AwareDatetime
+    scope: tuple[str, ...] = ()
+
+
+class Evidence(Fact):
+    """Everything that one verdict rests on; stored with it in the ledger."""
+
+    usecase: str
+    at: AwareDatetime = Field(description="When it was gathered (simulated or real).")
+    champion: str | None = Field(None, description="Version that answers.")
+    previous: str | None = Field(None, description="Version that a rollback would go to.")
+    bad_versions: tuple[str, ...] = Field((), description="Versions that were rolled back from; never gone back to.")
+    releases: tuple[Release, ...] = Field((), description="Oldest first; the last one made the champion.")
+    series: tuple[SeriesEvidence, ...] = ()
+    data_age: timedelta | None = Field(None, description="Age of the newest observation of the target's feed; None: no data.")
+    prediction_age: timedelta | None = Field(None, description="Age of the newest prediction's origin.")
+    quarantined_share: float = Field(0.0, ge=0, le=1, description="Share of recent rows that went to quarantine.")
+    coverage_objective: float | None = Field(None, gt=0, lt=1, description="None: no intervals (classification).")
+    drifted_share: float | None = Field(None, ge=0, le=1, description="Evidently's share of drifted columns: a warning only.")
+
+    @property
+    def newest_origin(self) -> datetime | None:
+        """The newest scored origin of any series."""
+        return max((point.origin for series in self.series for point in series.origins), default=None)
+
+    @property
+    def released_at(self) -> datetime | None:
+        """When the champion became champion."""
+        return self.releases[-1].at if self.releases else None

@@ -1,0 +1,79 @@
+"""Series: what is watched as one (each entity of a fixed list, else all together), per forecast origin."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from model_code.data.known import Known, KnownHistory
+from model_code.evaluation import per_origin
+from model_code.origins import target_times
+from model_code.usecase import UseCase, UseCaseSpec
+
+ALL = "all"
+COMPLETE = 0.9  # share of an origin's rows that must have truth before the origin counts as scored
+
+
+def per_series(scored: pd.DataFrame, spec: UseCaseSpec) -> pd.DataFrame:
+    """One row for each origin and series that counts as scored: at least 90 % of its rows have truth.
+
+    Args:
+        scored: origin, entity, value, truth (NaN where not known), and perhaps lower, upper.
+
+    Returns:
+        origin, series, loss, bias (mean of truth - value), level (mean truth), coverage where there are
+        intervals, rows (with truth), told (share with truth); sorted by series and origin.
+    """
+    parts = []
+    for name, rows in scored.groupby(_series_names(scored["entity"], spec), sort=True):
+        told = rows["truth"].notna().groupby(rows["origin"]).mean().rename("told")
+        table = per_origin(rows, spec).merge(told, left_on="origin", right_index=True)
+        parts.append(table[table["told"] >= COMPLETE].assign(series=name))
+    if not parts:
+        return pd.DataFrame(columns=["origin", "series", "loss", "bias", "level", "rows", "told"])
+    return pd.concat(parts, ignore_index=True)
+
+
+def conditions(usecase: UseCase, history: KnownHistory, origins: Sequence[pd.Timestamp], at: datetime) -> pd.DataFrame:
+    """What each origin's period turned out to be: the level of the truth and the use case's context.
+
+    The context comes from `context(after, origin, entity, spec)` in the use case's features.py, where there is one;
+    `entity` is '' where the use case has no fixed entities. It is for judging afterwards, never a feature.
+
+    Args:
+        at: The moment from which one looks back (aware).
+
+    Returns:
+        origin, series, level (mean truth, in the target's unit) and the context's float columns; only origins
+        whose truth is at least 90 % known at `at`; sorted by series and origin.
+    """
+    spec = usecase.spec
+    context = getattr(usecase.features, "context", None)
+    truth = history.truth(at)
+    levels = {name: _levels(rows, origins, spec) for name, rows in truth.groupby(_series_names(truth["entity"], spec), sort=True)}
+    seen: dict[pd.Timestamp, Known] = {}
+    records = []
+    for name, level in levels.items():
+        entity = "" if spec.entities is None else str(name)
+        for origin, value in level.items():
+            if context is not None and origin not in seen:
+                seen[origin] = history.at(origin, seen_from=at)
+            told = {} if context is None else context(seen[origin], origin, entity, spec)
+            records.append({"origin": origin, "series": name, "level": value, **told})
+    table = pd.DataFrame(records, columns=None if records else ["origin", "series", "level"])
+    return table.dropna().reset_index(drop=True)
+
+
+def _levels(truth: pd.DataFrame, origins: Sequence[pd.Timestamp], spec: UseCaseSpec) -> dict[pd.Timestamp, float]:
+    by_time = truth.dropna().groupby("time")["value"].mean()
+    levels = {}
+    for origin in sorted(origins):
+        values = by_time.reindex(target_times(spec, origin)).to_numpy(float)
+        if np.isfinite(values).mean() >= COMPLETE:
+            levels[origin] = float(np.nanmean(values))
+    return levels
+
+
+def _series_names(entities: pd.Series, spec: UseCaseSpec) -> pd.Series:
+    return entities if spec.entities is not None else pd.Series(ALL, index=entities.index)
