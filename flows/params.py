@@ -1,8 +1,5 @@
 """Parameters of the flows: Pydantic models, so that the form in the Prefect UI explains itself."""
 
-from datetime import UTC, datetime
-
-import pandas as pd
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 
@@ -12,12 +9,7 @@ class Params(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     usecase: str = Field("demand_victoria", title="Use case", description="Name of the use case's folder.", pattern=r"^[a-z][a-z0-9_]{1,40}$")
-    now: AwareDatetime | None = Field(None, title="Present", description="The moment to act at; a simulation sets it. Empty: the clock.")
-
-    @property
-    def moment(self) -> pd.Timestamp:
-        """The present, in UTC."""
-        return pd.Timestamp(self.now if self.now is not None else datetime.now(UTC)).tz_convert("UTC")
+    now: AwareDatetime | None = Field(None, title="Present", description="The moment to act at; a simulation sets it. Empty: the clock, or the fixed present of a data set that has ended.")
 
 
 class RefreshParams(Params):

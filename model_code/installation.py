@@ -1,6 +1,6 @@
 """One use case in this installation: its stores, ledger, registry, opened when first asked for."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -41,6 +41,10 @@ class Installation:
         """
         chosen = settings or Settings.load()
         return cls(load_usecase(name, chosen), chosen)
+
+    def present(self, now: datetime | None) -> pd.Timestamp:
+        """The moment to act at, in UTC: the given one, else the use case's fixed present, else the clock."""
+        return pd.Timestamp(now or self.usecase.spec.present or datetime.now(UTC)).tz_convert("UTC")
 
     @cached_property
     def store(self) -> ObservationStore:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from model_code.errors import ConfigurationError
 from model_code.settings import Settings
@@ -251,6 +251,7 @@ class UseCaseSpec(Spec):
     retrain: Retrain = Retrain()
     drift: Drift = Drift()
     policy: Policy = Policy()
+    present: AwareDatetime | None = Field(None, description="Fixed present of a data set that has ended. Default: the clock.")
     seed: int = 20140101
 
     @field_validator("timezone")

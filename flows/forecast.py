@@ -1,0 +1,46 @@
+"""Forecast: ask the service over HTTP for every origin that is due and not yet answered."""
+
+from typing import Any
+
+import pandas as pd
+from prefect import flow, get_run_logger
+
+from flows import artifacts
+from flows.params import ForecastParams
+from model_code.installation import Installation
+from model_code.origins import latest_origin, origins_between
+from services.client import ForecastClient
+
+
+@flow(name="forecast", persist_result=True, result_serializer="json")
+def forecast(params: ForecastParams) -> dict[str, Any]:
+    """Ask for each due origin once; a request id made of the origin keeps a second run from doubling it."""
+    place = Installation.open(params.usecase)
+    due = due_origins(place, params)
+    answered = []
+    with ForecastClient(f"http://{place.settings.host}:{place.settings.service_port}") as client:
+        for origin in due:
+            answer = client.forecast(origin=origin.to_pydatetime(), request_id=request_id(params.usecase, origin))
+            answered.append({"origin": origin.isoformat(), "version": answer.version, "values": len(answer.values)})
+    get_run_logger().info("%d origins answered", len(answered))
+    if answered:
+        artifacts.table(params.usecase, "forecast", answered, "Origins asked for")
+    return {"origins": len(answered), "failed": 0}
+
+
+def request_id(usecase: str, origin: pd.Timestamp) -> str:
+    """The id of the scheduled request for one origin."""
+    return f"forecast/{usecase}/{origin.isoformat()}"
+
+
+def due_origins(place: Installation, params: ForecastParams) -> list[pd.Timestamp]:
+    """Origins up to now that have no answer yet."""
+    spec, now = place.usecase.spec, place.present(params.now)
+    newest = place.predictions.newest(place.usecase.name)
+    if params.since is not None:
+        start = pd.Timestamp(params.since)
+    elif newest is not None:
+        start = pd.Timestamp(newest) + pd.Timedelta(microseconds=1)
+    else:
+        start = latest_origin(spec, now)
+    return origins_between(spec, start, now + pd.Timedelta(microseconds=1))
