@@ -1,0 +1,5 @@
+"""`python -m model_code.ledger`."""
+
+from model_code.ledger.table import main
+
+main()
