@@ -21,7 +21,11 @@ from model_code.usecase import UseCaseSpec
 CLIP = 4.0  # standard deviations: one extreme day counts no more than this
 MIN_ORIGINS = 12
 MIN_REFERENCE = 2
+SLOW = 0.1  # a condition that moves less than this share of its spread from origin to origin surprises nobody
+MEDIAN_ERROR = 4.0  # variance of a median of n origins is 4/n of one origin's: pi/2, and more as neighbours resemble each other
 BLOCK = 7  # origins that the bootstrap keeps together, so that what one origin tells about the next survives
+FLOOR = 1.5  # a threshold is at least what so many clipped origins in a row add up to: history is short, one origin is not news
+ABSORB = 3.0  # in history, as much as so many clipped origins in a row is a change of the world, left out of what is normal
 YEARS = 200  # simulated years of the bootstrap
 KEYS = ("origin", "series", "level")
 
@@ -116,12 +120,14 @@ class Walk:
         z: Standardised, clipped at ±4; 0 where there is no reference yet.
         cusum: The larger side, negative when the level is too low.
         alarm: Above the threshold; always False before the release, where an alarm only moves the reference.
+        absorbed: Excursions before the release that moved the reference: the world changed there.
         since: Index of the first origin of the excursion that the last origin is in.
     """
 
     z: np.ndarray
     cusum: np.ndarray
     alarm: np.ndarray
+    absorbed: np.ndarray
     since: int | None
 
 
@@ -132,24 +138,22 @@ def walk(test: LevelTest, residuals: np.ndarray, released: int) -> Walk:
         residuals: Of consecutive origins (n,), oldest first.
         released: First origin that may alarm. What went on at that moment is the new normal.
     """
-    z, cusum, alarm = (np.zeros(len(residuals)) for _ in range(3))
+    z, cusum = np.zeros(len(residuals)), np.zeros(len(residuals))
+    alarm, absorbed = np.zeros(len(residuals), dtype=bool), np.zeros(len(residuals), dtype=bool)
     start, onset, up, down = 0, 0, 0.0, 0.0
     for now in range(len(residuals)):
-        if now == released and max(up, down) > test.threshold / 2:
-            start = onset
         if now == released:
+            start = onset if max(up, down) > test.threshold / 2 else start
             up = down = 0.0
         z[now] = _standardised(residuals[max(start, now - test.reference_origins) : now], residuals[now], test)
-        if up == down == 0.0:
-            onset = now
+        onset = now if up == down == 0.0 else onset
         up, down = max(0.0, up + z[now] - test.allowance), max(0.0, down - z[now] - test.allowance)
         cusum[now] = up if up >= down else -down
-        if max(up, down) > test.threshold:
-            alarm[now] = now >= released
-            if now < released:
-                start, up, down = onset, 0.0, 0.0
-    inside = max(up, down) > 0 and len(residuals) > 0
-    return Walk(z, cusum, alarm.astype(bool), onset if inside else None)
+        if max(up, down) > test.threshold and now < released:
+            absorbed[onset : now + 1] = True
+            start, up, down = onset, 0.0, 0.0
+        alarm[now] = max(up, down) > test.threshold
+    return Walk(z, cusum, alarm, absorbed, onset if max(up, down) > 0 else None)
 
 
 def expected_loss(profile: SeriesProfile, conditions: pd.DataFrame) -> np.ndarray:
@@ -166,7 +170,8 @@ def context_columns(conditions: pd.DataFrame) -> list[str]:
 def _standardised(reference: np.ndarray, residual: float, test: LevelTest) -> float:
     if len(reference) < MIN_REFERENCE:
         return 0.0
-    widening = np.sqrt((1 + np.pi / 2 / len(reference)) / (1 + np.pi / 2 / test.reference_origins))
+    error, usual = (MEDIAN_ERROR / count for count in (len(reference), test.reference_origins))
+    widening = np.sqrt((1 + error) / (1 + usual))
     return float(np.clip((residual - np.median(reference)) / (test.scale * widening), -CLIP, CLIP))
 
 
@@ -198,7 +203,7 @@ def _fit_level(conditions: pd.DataFrame, spec: UseCaseSpec, budget: float, seed:
         normal=normal,
         scale=unit,
         allowance=spec.drift.allowance,
-        threshold=1e9,
+        threshold=ABSORB * (CLIP - spec.drift.allowance),
         reference_origins=spec.drift.reference_origins,
     )
     residuals = draft.residuals(conditions)
@@ -206,7 +211,8 @@ def _fit_level(conditions: pd.DataFrame, spec: UseCaseSpec, budget: float, seed:
         residuals[i] - np.median(residuals[max(0, i - draft.reference_origins) : i]) for i in range(MIN_REFERENCE, len(residuals))
     ]
     scaled = draft.model_copy(update={"scale": max(_robust_scale(np.array(gaps)), 1e-2 * unit, 1e-9)})
-    z = walk(scaled, residuals, released=0).z[MIN_REFERENCE:]
+    past = walk(scaled, residuals, released=len(residuals))
+    z = past.z[~past.absorbed][MIN_REFERENCE:]
     per_year = max(1, int(timedelta(days=365) / spec.origins.every))
     return scaled.model_copy(update={"threshold": threshold(z, scaled.allowance, per_year, budget, seed)})
 
@@ -219,7 +225,9 @@ def _fit_expected_loss(losses: pd.DataFrame, conditions: pd.DataFrame) -> Linear
         return Linear(intercept=mean)
     loss = joined["loss"].to_numpy(float)
     calm = np.minimum(loss, np.median(loss) + CLIP * max(_robust_scale(loss), 1e-9))
-    columns = _columns_that_vary(joined.drop(columns=["origin", "loss"]))
+    spread = conditions[context_columns(conditions)].astype(float).std()
+    jumping = joined[[column for column in spread.index if joined[column].mean() > SLOW * spread[column]]]
+    columns = _columns_that_vary(jumping)
     return _fit_linear(Ridge(alpha=10.0, positive=True), joined[columns], calm, 1.0)
 
 
@@ -239,14 +247,14 @@ def _fit_linear(model: HuberRegressor | Ridge, inputs: pd.DataFrame, target: np.
 def threshold(z: Sequence[float] | np.ndarray, allowance: float, per_year: int, budget: float, seed: int) -> float:
     """The least CUSUM threshold with at most `budget` false alarms a year, by moving-block bootstrap of normal origins.
 
-    Never so low that one origin, clipped, could alarm alone.
+    Never so low that one origin, clipped, could alarm alone: short histories make thresholds look too good.
     """
     values = np.asarray(z, dtype=float)
     chance = np.random.default_rng(seed)
     starts = chance.integers(0, len(values), (YEARS, -(-per_year // BLOCK)))
     rows = ((starts[:, :, None] + np.arange(BLOCK)) % len(values)).reshape(YEARS, -1)[:, :per_year]
     years = values[rows]
-    low = max(CLIP - allowance, 0.0) + 0.05
+    low = FLOOR * (CLIP - allowance)
     for candidate in np.arange(low, low + 60.0, 0.25):
         if _alarms_per_year(years, allowance, float(candidate)) <= budget:
             return float(candidate)

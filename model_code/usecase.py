@@ -184,7 +184,9 @@ class Drift(Spec):
 
     false_alarms_per_year: float = Field(2.0, gt=0, description="Budget from which the threshold is calibrated.")
     allowance: float = Field(
-        1.5, gt=0, description="CUSUM allowance, in standard deviations of a normal origin: about half the shift that matters."
+        1.25,
+        gt=0,
+        description="CUSUM allowance, in standard deviations of a normal origin: about a third of the shift that matters.",
     )
     reference_origins: int = Field(
         21, ge=7, description="Origins before one that tell its normal level; longer follows the season more slowly."
