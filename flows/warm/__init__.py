@@ -1,0 +1,1 @@
+"""Warm starts: a process that has imported the heavy packages forks one child for each flow run."""
