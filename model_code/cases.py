@@ -81,22 +81,3 @@ def build_cases(usecase: UseCase, history: KnownHistory, origins: Sequence[pd.Ti
 def origins_of_history(usecase: UseCase, history: KnownHistory, now: pd.Timestamp) -> list[pd.Timestamp]:
     """Origins before `now` that have a full lookback behind them."""
     return origins_between(usecase.spec, history.first_time() + usecase.spec.lookback, now)
-
-
-def contexts(usecase: UseCase, history: KnownHistory, origins: Sequence[pd.Timestamp], seen_from: pd.Timestamp) -> pd.DataFrame:
-    """What made each origin easy or hard, told afterwards by the use case's `context`, averaged over entities.
-
-    Returns:
-        origin and the float columns of `features.context`; only origin where the use case has none.
-    """
-    describe = getattr(usecase.features, "context", None)
-    if describe is None:
-        return pd.DataFrame({"origin": pd.DatetimeIndex(origins, dtype="datetime64[us, UTC]")})
-    rows = []
-    for origin in origins:
-        after = history.at(origin, seen_from=seen_from)
-        each = [describe(after, origin, entity, usecase.spec) for entity in entities_at(usecase.spec, after, origin)]
-        rows.append({"origin": origin, **pd.DataFrame(each).mean().to_dict()})
-    frame = pd.DataFrame(rows)
-    frame["origin"] = frame["origin"].astype("datetime64[us, UTC]")
-    return frame

@@ -10,11 +10,12 @@ from model_code import drift
 from model_code.backtest import Backtest, backtest
 from model_code.bundle import BundleContents, BundleRef, write_bundle
 from model_code.calibration import Calibration
-from model_code.cases import Cases, build_cases, contexts, origins_of_history
+from model_code.cases import Cases, build_cases, origins_of_history
 from model_code.data.known import KnownHistory
 from model_code.evaluation import per_origin, summary
 from model_code.installation import Installation
 from model_code.models import Model
+from model_code.series import conditions, per_series
 from model_code.training import Candidate, fit
 from model_code.tuning import Split, split
 from model_code.usecase import UseCase
@@ -156,19 +157,21 @@ def profile_of(
     usecase: UseCase, history: KnownHistory, now: pd.Timestamp, evaluated: Evaluated, typical: pd.DataFrame
 ) -> dict[str, Any]:
     """What is normal for this model: losses, losses by origin, thresholds of the residual test, the candidates' table."""
-    origins = per_origin(typical, usecase.spec)
-    context = contexts(usecase, history, list(origins["origin"]), now)
     holdout = evaluated.chosen.holdout
+    losses = per_origin(typical, usecase.spec)
+    all_origins = [origin for origin in evaluated.cases.rows["origin"].unique() if origin <= losses["origin"].max()]
+    told = conditions(usecase, history, all_origins, now)
+    normal = drift.calibrate(per_series(typical, usecase.spec), told, usecase.spec, usecase.spec.seed)
     return {
         "unit": usecase.spec.target.unit,
-        "loss": float(origins["loss"].mean()),
+        "loss": float(losses["loss"].mean()),
         "metrics": summary(holdout.scored, usecase.spec),
         "candidates": [judged.row() for judged in evaluated.judged],
         "holdout": [
             {"origin": origin.isoformat(), "loss": float(loss)}
             for origin, loss in zip(holdout.origins["origin"], holdout.origins["loss"], strict=True)
         ],
-        "drift": drift.calibrate(usecase.spec.drift, origins, context, seed=usecase.spec.seed),
+        "drift": normal.model_dump(mode="json"),
     }
 
 

@@ -52,10 +52,7 @@ class KnownHistory:
         pinned = versions or {}
         return cls(
             usecase.spec,
-            {
-                feed: store.revisions(usecase.name, feed, until=until, version=pinned.get(feed))
-                for feed in usecase.spec.feeds
-            },
+            {feed: store.revisions(usecase.name, feed, until=until, version=pinned.get(feed)) for feed in usecase.spec.feeds},
         )
 
     def at(self, origin: datetime, *, seen_from: datetime | None = None) -> Known:
@@ -69,9 +66,7 @@ class KnownHistory:
         start = pd.Timestamp(origin).tz_convert("UTC")
         horizon = self.spec.horizon
         end = start + horizon.first + horizon.steps * horizon.step
-        return Known(
-            moment, {name: feed.as_of(moment, start - self.spec.lookback, end) for name, feed in self._feeds.items()}
-        )
+        return Known(moment, {name: feed.as_of(moment, start - self.spec.lookback, end) for name, feed in self._feeds.items()})
 
     def truth(self, at: datetime) -> pd.DataFrame:
         """The target as known at `at`: entity, time, value."""
