@@ -1,0 +1,117 @@
+"""The xgboost family: gradient-boosted trees."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from model_code.canonical import canonical_json
+from model_code.models.base import HALF_LIVES_DAYS, Model, Parameters, SearchTrial, as_matrix, not_fitted, training_set
+
+if TYPE_CHECKING:
+    from xgboost import Booster
+
+FILE = "xgboost.json"
+BOOSTER = "booster.ubj"
+OBJECTIVES = {"forecast": "reg:squarederror", "classification": "binary:logistic"}
+THREADS = 2  # part of what makes a fit reproducible, so no setting of the machine
+
+
+class XgboostParameters(Parameters):
+    """Size of the ensemble and what holds it back from learning by heart."""
+
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    n_estimators: int = Field(200, ge=1, le=5_000, description="Trees.")
+    max_depth: int = Field(6, ge=1, le=16)
+    learning_rate: float = Field(0.1, gt=0, le=1)
+    subsample: float = Field(1.0, gt=0, le=1, description="Share of the rows that each tree sees.")
+    colsample_bytree: float = Field(1.0, gt=0, le=1, description="Share of the columns that each tree sees.")
+    min_child_weight: float = Field(1.0, ge=0, description="Least weight of a leaf.")
+
+
+class Xgboost(Model):
+    """Trees on the features as they are; missing values take the branch learnt for them."""
+
+    family: ClassVar[str] = "xgboost"
+    parameters_type: ClassVar[type[Parameters]] = XgboostParameters
+
+    def __init__(self, parameters: XgboostParameters) -> None:
+        self._parameters = parameters
+        self._columns: tuple[str, ...] = ()
+        self._booster: Booster | None = None
+
+    @property
+    def parameters(self) -> XgboostParameters:
+        """Ensemble, seed and task."""
+        return self._parameters
+
+    @property
+    def booster(self) -> "Booster":
+        """The native model; its features are numbered in the order of `columns`."""
+        if self._booster is None:
+            raise not_fitted(self.family)
+        return self._booster
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The feature columns that it was fitted on."""
+        if self._booster is None:
+            raise not_fitted(self.family)
+        return self._columns
+
+    def fit(self, features: pd.DataFrame, target: np.ndarray, weight: np.ndarray | None = None) -> None:
+        """Grow the trees."""
+        import xgboost
+
+        known = training_set(features, target, weight, self.parameters.task)
+        rows = xgboost.DMatrix(known.matrix, label=known.target, weight=known.weight, missing=np.nan, nthread=THREADS)
+        told = {
+            **self.parameters.model_dump(exclude={"task", "n_estimators"}),
+            "objective": OBJECTIVES[self.parameters.task],
+            "tree_method": "hist",
+            "nthread": THREADS,
+            "verbosity": 0,
+        }
+        self._booster = xgboost.train(told, rows, num_boost_round=self.parameters.n_estimators)
+        self._columns = known.columns
+
+    def predict(self, features: pd.DataFrame) -> np.ndarray:
+        """Predictions (n,)."""
+        matrix = as_matrix(features, self.columns)
+        if not len(matrix):
+            return np.empty(0)
+        return np.asarray(self.booster.inplace_predict(matrix, missing=np.nan), dtype=np.float64)
+
+    def save(self, folder: Path) -> None:
+        """Write the booster as UBJ, parameters and columns as JSON."""
+        state = {"parameters": self.parameters.model_dump(mode="json"), "columns": self.columns}
+        (folder / FILE).write_bytes(canonical_json(state))
+        (folder / BOOSTER).write_bytes(self.booster.save_raw("ubj"))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        import xgboost
+
+        state = json.loads((folder / FILE).read_bytes())
+        model = cls(XgboostParameters.model_validate(state["parameters"]))
+        booster = xgboost.Booster(params={"nthread": THREADS})
+        booster.load_model(bytearray((folder / BOOSTER).read_bytes()))
+        model._columns, model._booster = tuple(state["columns"]), booster
+        return model
+
+    @classmethod
+    def suggest(cls, trial: SearchTrial) -> dict[str, Any]:
+        """Ensemble and memory."""
+        return {
+            "n_estimators": trial.suggest_int("xgboost.n_estimators", 50, 400, step=50),
+            "max_depth": trial.suggest_int("xgboost.max_depth", 2, 8),
+            "learning_rate": trial.suggest_float("xgboost.learning_rate", 0.02, 0.3, log=True),
+            "subsample": trial.suggest_float("xgboost.subsample", 0.5, 1.0),
+            "colsample_bytree": trial.suggest_float("xgboost.colsample_bytree", 0.4, 1.0),
+            "min_child_weight": trial.suggest_float("xgboost.min_child_weight", 1.0, 50.0, log=True),
+            "half_life_days": trial.suggest_categorical("xgboost.half_life_days", HALF_LIVES_DAYS),
+        }
