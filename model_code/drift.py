@@ -47,7 +47,7 @@ class Linear(Part):
         total = np.full(len(conditions), self.intercept)
         for column, weight in self.weights.items():
             total += weight * conditions[column].to_numpy(float)
-        return total
+        return np.asarray(total)
 
 
 class LevelTest(Part):
@@ -62,7 +62,7 @@ class LevelTest(Part):
 
     def residuals(self, conditions: pd.DataFrame) -> np.ndarray:
         """Transformed level minus what the conditions make one expect (n,)."""
-        return _transform(conditions["level"].to_numpy(float), self.transform) - self.normal(conditions)
+        return np.asarray(_transform(conditions["level"].to_numpy(float), self.transform) - self.normal(conditions))
 
 
 class SeriesProfile(Part):
@@ -159,7 +159,7 @@ def walk(test: LevelTest, residuals: np.ndarray, released: int) -> Walk:
 def expected_loss(profile: SeriesProfile, conditions: pd.DataFrame) -> np.ndarray:
     """Loss to expect at each origin (n,) given how much its conditions changed; between 1/4 and 3 times the backtest's mean."""
     loss = profile.expected_loss(_changes(conditions))
-    return np.clip(loss, 0.25 * profile.backtest_loss, 3 * profile.backtest_loss)
+    return np.asarray(np.clip(loss, 0.25 * profile.backtest_loss, 3 * profile.backtest_loss))
 
 
 def context_columns(conditions: pd.DataFrame) -> list[str]:

@@ -1,0 +1,199 @@
+"""What is wrong with one series: its latest origins held against the use case's thresholds. Pure; the policy acts on it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from model_code.evidence import Evidence, OriginEvidence, SeriesEvidence
+from model_code.usecase import Policy
+
+MOSTLY = 0.75
+BLATANT_ORIGINS = 2
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """One series since the last release. Properties are the judgements, `…_text` the numbers behind them."""
+
+    series: SeriesEvidence
+    policy: Policy
+    evidence: Evidence
+
+    @property
+    def points(self) -> tuple[OriginEvidence, ...]:
+        """Scored origins since the last release, oldest first."""
+        return self.series.origins
+
+    @property
+    def scored(self) -> int:
+        """How many there are."""
+        return len(self.points)
+
+    @property
+    def latest(self) -> tuple[OriginEvidence, ...]:
+        """The window that is judged."""
+        return self.points[-self.policy.window :]
+
+    @property
+    def bad(self) -> int:
+        """Bad origins in the window."""
+        return self._bad(self.latest)
+
+    @property
+    def breach(self) -> bool:
+        """Enough bad origins in the window (hysteresis)."""
+        return self.bad >= self.policy.breaches
+
+    @property
+    def alarm(self) -> bool:
+        """The level test alarms now."""
+        return self.scored > 0 and self.points[-1].alarm
+
+    @property
+    def excursion(self) -> tuple[OriginEvidence, ...]:
+        """Latest origins whose level has left the normal on one side."""
+        since = self.series.level_since
+        return () if since is None else tuple(point for point in self.points if point.origin >= since)
+
+    @property
+    def level_moved(self) -> bool:
+        """The level alarms, the excursion lasts, and it costs: at least one origin of it is bad."""
+        lasts = len(self.excursion) >= self.policy.min_origins
+        return self.alarm and lasts and self._bad(self.excursion) >= 1
+
+    @property
+    def blatant(self) -> bool:
+        """Every origin since the release is far off, and the previous bundle beats the champion on each."""
+        limit = self.policy.blatant_ratio
+        return self.scored >= BLATANT_ORIGINS and all(
+            point.ratio > limit and point.previous_loss is not None and point.previous_loss < point.loss for point in self.points
+        )
+
+    @property
+    def began_after_release(self) -> bool:
+        """The trouble began no later than `attribution` after the last release."""
+        released = self.evidence.released_at
+        started = next((point.origin for point in self._run()), None)
+        return released is not None and started is not None and started - released <= self.policy.attribution
+
+    @property
+    def blames_release(self) -> bool:
+        """The last release is at fault: trouble since, and the bundle before it is clearly better on the same origins."""
+        points = self._run()
+        enough = sum(point.previous_loss is not None for point in points) >= BLATANT_ORIGINS
+        if not (enough and self.began_after_release):
+            return False
+        troubled = self.breach or self.blatant or self.alarm or len(points) >= self.policy.near_origins
+        return troubled and self._clearly_better([(point.loss, point.previous_loss) for point in points])
+
+    @property
+    def stale_model(self) -> bool:
+        """Bad for long without a change of the level: beaten by the baseline, or simply too long where there is none."""
+        near = self.points[-self.policy.near_origins :]
+        told = [(point.loss, point.baseline_loss) for point in near if point.baseline_loss is not None]
+        if told:
+            full = len(told) >= self.policy.near_origins
+            return full and self._mostly_bad(near) and self._clearly_better(told)
+        return self.lasting
+
+    @property
+    def lasting(self) -> bool:
+        """Mostly bad for as long as a model without a baseline to beat may be."""
+        long = self.points[-self.policy.stale_origins :]
+        return len(long) >= self.policy.stale_origins and self._mostly_bad(long)
+
+    @property
+    def coverage_slipped(self) -> bool:
+        """Intervals cover far too little while the forecasts themselves are as good as expected."""
+        coverage = self._mean_coverage()
+        objective = self.evidence.coverage_objective
+        if coverage is None or objective is None or self.breach or self.alarm:
+            return False
+        return coverage < objective - self.policy.coverage_slack and self._mean_ratio(self._covered()) < self.policy.ratio_breach
+
+    @property
+    def ratio_text(self) -> str:
+        """How bad the latest origins are."""
+        ratios = ", ".join(f"{point.ratio:.2f}" for point in self.latest)
+        return f"live / expected loss {ratios} ({self.bad} of {len(self.latest)} above {self.policy.ratio_breach:g})"
+
+    @property
+    def level_text(self) -> str:
+        """How far the level has moved."""
+        cusum = self.points[-1].cusum if self.points else 0.0
+        side = "above" if cusum > 0 else "below"
+        state = "alarms" if self.alarm else "is quiet"
+        return f"the level test {state} (CUSUM {abs(cusum):.1f} {side} normal, {len(self.excursion)} origins)"
+
+    @property
+    def release_text(self) -> str:
+        """Why the release is blamed."""
+        told = [(point.loss, point.previous_loss) for point in self._run() if point.previous_loss is not None]
+        mine, theirs = (sum(values) / len(told) for values in zip(*told, strict=True)) if told else (0.0, 0.0)
+        return (
+            f"version {self.evidence.champion} loses {mine:.3g} against {theirs:.3g} of version {self.evidence.previous} "
+            f"on the same {len(told)} origins; {self.ratio_text}"
+        )
+
+    @property
+    def stale_text(self) -> str:
+        """Why the model is called stale."""
+        near = self.points[-self.policy.near_origins :]
+        told = [point.baseline_loss for point in near if point.baseline_loss is not None]
+        mine = sum(point.loss for point in near) / len(near)
+        against = f" against {sum(told) / len(told):.3g} of the baseline" if told else ""
+        return f"mean loss {mine:.3g}{against} over {len(near)} origins while {self.level_text}"
+
+    @property
+    def coverage_text(self) -> str:
+        """How much the intervals cover."""
+        coverage, objective = self._mean_coverage(), self.evidence.coverage_objective
+        return f"intervals cover {coverage:.0%} over {len(self._covered())} origins, {objective:.0%} is the objective"
+
+    @property
+    def shared_text(self) -> str:
+        """Who else has the same trouble."""
+        told = [(point.loss, point.baseline_loss) for point in self.latest if point.baseline_loss is not None]
+        shared = bool(told) and not self._clearly_better(told)
+        return f"{'the baseline is no better on them and ' if shared else ''}{self.level_text}"
+
+    def _run(self) -> tuple[OriginEvidence, ...]:
+        """The present trouble: back to the first bad origin that others follow within a window; the latest ones where none is."""
+        bad = [place for place, point in enumerate(self.points) if point.ratio > self.policy.ratio_breach]
+        if not bad or self.scored - bad[-1] > self.policy.window:
+            return self.points[-self.policy.near_origins :]
+        first = bad[-1]
+        for place in reversed(bad):
+            first = place if first - place <= self.policy.window else first
+        return self.points[first:]
+
+    def _covered(self) -> tuple[OriginEvidence, ...]:
+        return tuple(point for point in self.points[-self.policy.coverage_origins :] if point.coverage is not None)
+
+    def _mean_coverage(self) -> float | None:
+        points = self._covered()
+        if len(points) < self.policy.coverage_origins:
+            return None
+        return sum(point.coverage or 0.0 for point in points) / len(points)
+
+    def _mean_ratio(self, points: Sequence[OriginEvidence]) -> float:
+        return sum(point.ratio for point in points) / max(1, len(points))
+
+    def _bad(self, points: Sequence[OriginEvidence]) -> int:
+        return sum(point.ratio > self.policy.ratio_breach for point in points)
+
+    def _mostly_bad(self, points: Sequence[OriginEvidence]) -> bool:
+        return self._bad(points) >= MOSTLY * len(points)
+
+    def _clearly_better(self, pairs: Sequence[tuple[float, float | None]]) -> bool:
+        """Whether the second of each pair of losses wins on most origins and by more than `ratio_near` on the mean."""
+        told = [(mine, theirs) for mine, theirs in pairs if theirs is not None]
+        wins = sum(theirs < mine for mine, theirs in told)
+        enough = bool(told) and wins >= MOSTLY * len(told)
+        return enough and sum(mine for mine, _ in told) > self.policy.ratio_near * sum(theirs for _, theirs in told)
+
+
+def trouble_of(series: SeriesEvidence, policy: Policy, evidence: Evidence) -> Trouble:
+    """The series' latest origins, judged; origins from before the last release are left out."""
+    released = evidence.released_at
+    since = tuple(point for point in series.origins if released is None or point.origin >= released)
+    return Trouble(series.model_copy(update={"origins": since}), policy, evidence)
