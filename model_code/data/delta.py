@@ -47,7 +47,7 @@ class Table:
         with store_errors("look for", self.url):
             return DeltaTable.is_deltatable(self.url, self.storage_options)
 
-    def open(self, version: int | None = None, *, without_files: bool = False) -> DeltaTable:
+    def open(self, version: int | None = None) -> DeltaTable:
         """The table at its latest, or at a given version.
 
         Raises:
@@ -57,7 +57,7 @@ class Table:
         if not self.exists():
             raise TooLittleData(f"there is no table {self.url}", hint="refresh the feed first: `make refresh`")
         with store_errors("open", self.url):
-            return DeltaTable(self.url, version=version, storage_options=self.storage_options, without_files=without_files)
+            return DeltaTable(self.url, version=version, storage_options=self.storage_options)
 
     def read(self, table: DeltaTable, columns: list[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
         """Rows of an opened table; `entity`, if there is one, as dictionary.

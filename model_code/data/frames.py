@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Hashable
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -83,8 +84,8 @@ def to_arrow(rows: pd.DataFrame) -> pa.Table:
     return table.sort_by([(name, "ascending") for name in ("time", "entity", "known_at")])
 
 
-def lacking(there: pa.Table, given: pa.Table, skip_unchanged: bool) -> pa.Table:
-    """Rows of `given` whose key is neither in `there` nor earlier in `given`.
+def lacking(there: pa.Table, given: pa.Table, skip_unchanged: bool) -> tuple[pa.Table, int]:
+    """Rows of `given` whose key is neither in `there` nor earlier in `given`, and how many of them revise one.
 
     Args:
         there: What the table has of the same range of time: the key, and the values if `skip_unchanged`.
@@ -103,33 +104,41 @@ def lacking(there: pa.Table, given: pa.Table, skip_unchanged: bool) -> pa.Table:
         values = [name for name in columns if name not in KEY]
         same = (both[values] == before[values]) | (both[values].isna() & before[values].isna())
         drop |= repeated & same.all(axis=1)
-    fresh = np.zeros(len(both), dtype=bool)
-    fresh[order] = ~drop.to_numpy()
-    return given.filter(pa.array(fresh[there.num_rows :]))
+    fresh, revises = np.zeros(len(both), dtype=bool), np.zeros(len(both), dtype=bool)
+    fresh[order], revises[order] = ~drop.to_numpy(), (repeated & ~drop).to_numpy()
+    return given.filter(pa.array(fresh[there.num_rows :])), int(revises[there.num_rows :].sum())
 
 
-def to_pandas(rows: pa.Table) -> tuple[pd.DataFrame, npt.NDArray[np.intp]]:
+class Sorted(NamedTuple):
     """Rows as they lie in the files, `entity` categorical, and the order that sorts them by the key."""
-    frame = rows.to_pandas(split_blocks=True)
+
+    frame: pd.DataFrame
+    order: npt.NDArray[np.intp]
+
+
+def to_pandas(rows: pa.Table) -> Sorted:
+    """Rows with the order of their key: entity, time, `known_at`."""
+    frame: pd.DataFrame = rows.to_pandas(split_blocks=True)
     entity = frame["entity"].astype("category")
     entity = entity.cat.reorder_categories(sorted(entity.cat.categories))
     frame["entity"] = entity
-    return frame, np.lexsort((ticks(frame["known_at"]), ticks(frame["time"]), entity.cat.codes.to_numpy()))
+    return Sorted(frame, np.lexsort((ticks(frame["known_at"]), ticks(frame["time"]), entity.cat.codes.to_numpy())))
 
 
-def pick(frame: pd.DataFrame, order: npt.NDArray[np.intp]) -> pd.DataFrame:
-    """The rows in that order as a plain observation frame."""
-    picked = frame.take(order).reset_index(drop=True)
+def pick(rows: Sorted) -> pd.DataFrame:
+    """The rows in their order as a plain observation frame."""
+    picked = rows.frame.take(rows.order).reset_index(drop=True)
     picked["entity"] = picked["entity"].astype(object)
     return picked
 
 
-def latest(frame: pd.DataFrame, order: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-    """Of an order by the key, the last of each entity and time."""
+def latest(rows: Sorted) -> Sorted:
+    """The last revision of each entity and time."""
+    frame, order = rows
     if not len(order):
-        return order
+        return rows
     entity, moment = frame["entity"].cat.codes.to_numpy()[order], ticks(frame["time"])[order]
-    return order[np.append((entity[1:] != entity[:-1]) | (moment[1:] != moment[:-1]), True)]
+    return Sorted(frame, order[np.append((entity[1:] != entity[:-1]) | (moment[1:] != moment[:-1]), True)])
 
 
 def refused(rows: pd.DataFrame, now: datetime) -> pa.Table:

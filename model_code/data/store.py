@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from model_code.data.delta import Table, locate, store_errors
-from model_code.data.frames import KEY, QUARANTINE, between, lacking, latest, pick, refused, to_arrow, to_pandas, utc
+from model_code.data.frames import KEY, QUARANTINE, Sorted, between, lacking, latest, pick, refused, to_arrow, to_pandas, utc
 
 
 @dataclass(frozen=True)
@@ -24,11 +22,13 @@ class Appended:
         version: Table version that holds the rows; -1 if there was nothing to make a table of.
         inserted: Rows that were new.
         duplicates: Rows that were not.
+        revised: Those of the new ones whose entity and time had a row before.
     """
 
     version: int
     inserted: int
     duplicates: int
+    revised: int = 0
 
 
 class ObservationStore:
@@ -64,13 +64,17 @@ class ObservationStore:
         given = to_arrow(rows)
         within = between(pc.min(given["time"]).as_py(), pc.max(given["time"]).as_py() + timedelta(microseconds=1))
 
+        fresh, revised = lacking(given.slice(0, 0), given, skip_unchanged)
+
         def only_new(state: DeltaTable) -> pa.Table:
+            nonlocal revised
             there = [field.name for field in state.schema().fields]
             columns = [name for name in there if name in given.column_names] if skip_unchanged else list(KEY)
-            return lacking(table.read(state, columns, within), given, skip_unchanged)
+            new, revised = lacking(table.read(state, columns, within), given, skip_unchanged)
+            return new
 
-        version, inserted = table.append(lacking(given.slice(0, 0), given, skip_unchanged), only_new)
-        return Appended(version, inserted, len(rows) - inserted)
+        version, inserted = table.append(fresh, only_new)
+        return Appended(version, inserted, len(rows) - inserted, revised)
 
     def as_of(
         self,
@@ -101,8 +105,7 @@ class ObservationStore:
             TooLittleData: The feed has no table yet.
             StoreError: The table cannot be read, or has no such version.
         """
-        rows, order = self._sorted(usecase, feed, at, start, end, entities, version)
-        return pick(rows, latest(rows, order))
+        return pick(latest(self._sorted(usecase, feed, at, start, end, entities, version)))
 
     def revisions(
         self,
@@ -120,7 +123,7 @@ class ObservationStore:
             TooLittleData: The feed has no table yet.
             StoreError: The table cannot be read, or has no such version.
         """
-        return pick(*self._sorted(usecase, feed, until, start, end, None, version))
+        return pick(self._sorted(usecase, feed, until, start, end, None, version))
 
     def version(self, usecase: str, feed: str) -> int:
         """Latest version of the feed's table.
@@ -128,7 +131,7 @@ class ObservationStore:
         Raises:
             TooLittleData: The feed has no table yet.
         """
-        return self._table(usecase, feed).open(without_files=True).version()
+        return self._table(usecase, feed).open().version()
 
     def exists(self, usecase: str, feed: str) -> bool:
         """Whether the feed has a table."""
@@ -225,8 +228,8 @@ class ObservationStore:
         end: datetime | None,
         entities: Sequence[str] | None,
         version: int | None,
-    ) -> tuple[pd.DataFrame, npt.NDArray[np.intp]]:
-        """Rows in the order of the files, `entity` categorical, and how to sort them by the key."""
+    ) -> Sorted:
+        """The rows asked for, with the order of their key."""
         where = between(start, end)
         if until is not None:
             where = where & (pc.field("known_at") <= utc(until))
