@@ -18,6 +18,10 @@ BUSY_SECONDS = 30  # how long a SQLite writer waits for another one before it gi
 metadata = sa.MetaData()
 
 
+class Locked(StoreError):
+    """Another program holds the lock."""
+
+
 class UtcTime(sa.types.TypeDecorator[datetime]):
     """An aware time, stored in UTC; SQLite, which forgets the zone, gives it back in UTC as well."""
 
@@ -113,7 +117,7 @@ def exclusive(on: sa.Engine, name: str, timeout: float = BUSY_SECONDS) -> Iterat
         timeout: Seconds to wait.
 
     Raises:
-        TimeoutError: Another one holds it for longer than `timeout`.
+        Locked: Another one holds it for longer than `timeout`.
         StoreError: The database cannot be reached.
     """
     if on.dialect.name == "sqlite":
@@ -121,7 +125,7 @@ def exclusive(on: sa.Engine, name: str, timeout: float = BUSY_SECONDS) -> Iterat
             with FileLock(f"{on.url.database}.{name}.lock", timeout=timeout):
                 yield
         except Timeout as error:
-            raise TimeoutError(f"{name} is locked by another program") from error
+            raise Locked(f"{name} is locked by another program", hint="try again") from error
         return
     key = int.from_bytes(hashlib.sha256(f"evenkeel {name}".encode()).digest()[:8], "big", signed=True)
     with transaction(on) as connection:
@@ -131,7 +135,7 @@ def exclusive(on: sa.Engine, name: str, timeout: float = BUSY_SECONDS) -> Iterat
         except sa.exc.OperationalError as error:
             if getattr(error.orig, "sqlstate", "") != "55P03":  # lock_not_available
                 raise
-            raise TimeoutError(f"{name} is locked by another program") from error
+            raise Locked(f"{name} is locked by another program", hint="try again") from error
         yield
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -108,6 +109,14 @@ class Ledger:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         sql.create_table(engine, TABLE)
+
+    def exclusive(self, name: str) -> AbstractContextManager[None]:
+        """A lock among all programs that use this ledger; the system frees it when its owner dies.
+
+        Raises:
+            Locked: Another one holds it for longer than a writer waits.
+        """
+        return sql.exclusive(self._engine, name)
 
     def append(self, entry: Entry) -> Entry:
         """Record an entry once: the same use case, intent and phase again changes nothing.
