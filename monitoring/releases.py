@@ -1,0 +1,47 @@
+"""What the ledger tells the policy: releases, versions known to be bad, and actions carried out."""
+
+from collections.abc import Sequence
+from typing import get_args
+
+from model_code.evidence import Action, ActionName, Release
+from model_code.ledger import Entry
+
+ACTIONS = frozenset(get_args(ActionName)) - {"hold"}
+
+
+def releases_of(entries: Sequence[Entry]) -> tuple[Release, ...]:
+    """Every change of the champion that was carried out, oldest first."""
+    done = sorted((entry for entry in entries if entry.phase == "done" and entry.to_version), key=lambda entry: entry.at)
+    return tuple(
+        Release(version=str(entry.to_version), at=entry.at, action=entry.action, forced=entry.evidence.get("forced") is True)
+        for entry in done
+    )
+
+
+def bad_versions_of(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """Versions that were rolled back from."""
+    bad = {entry.from_version for entry in entries if entry.phase == "done" and entry.action == "rollback"}
+    return tuple(sorted(version for version in bad if version))
+
+
+def actions_of(entries: Sequence[Entry]) -> tuple[Action, ...]:
+    """Rollbacks, retrains and recalibrations, oldest first; a note (tried, nothing moved) counts too.
+
+    The entries of one intent count once.
+    """
+    carried = {entry.intent: entry for entry in entries if entry.phase in ("done", "note") and entry.action in ACTIONS}
+    actions = [
+        Action.model_validate({"action": entry.action, "at": entry.at, "scope": entry.scope}) for entry in carried.values()
+    ]
+    return tuple(sorted(actions, key=lambda action: action.at))
+
+
+def version_of_bundle(entries: Sequence[Entry], bundle: str | None) -> str | None:
+    """The version that a bundle was released as last; None where the ledger does not know it."""
+    known = {
+        hash_: version
+        for entry in entries
+        for hash_, version in ((entry.from_bundle, entry.from_version), (entry.to_bundle, entry.to_version))
+        if hash_ and version
+    }
+    return known.get(bundle) if bundle else None
