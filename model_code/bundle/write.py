@@ -1,0 +1,168 @@
+"""Writing a bundle: built beside its place, checked, then renamed, so that it is there whole or not at all."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC
+from pathlib import Path
+
+import yaml
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from model_code.bundle.answers import answer
+from model_code.bundle.contents import BundleContents, BundleRef
+from model_code.bundle.golden import Golden
+from model_code.bundle.load import read_folder
+from model_code.bundle.manifest import CALIBRATION, FEATURES, GOLDEN, MANIFEST, MODEL_FOLDER, PROFILE, USECASE, Manifest
+from model_code.canonical import canonical_json
+from model_code.errors import BundleError
+
+BUILDING = ".building-"
+LOCK_SECONDS = 120
+
+
+def write_bundle(root: Path, contents: BundleContents) -> BundleRef:
+    """Write a bundle into the bundle store; the same contents always give the same hash.
+
+    It is loaded and its golden answers are compared before it gets its name. Several writers may be at
+    work at once; what a killed one left behind is removed by the next.
+
+    Args:
+        root: Folder of the bundle store; made if it is not there.
+
+    Raises:
+        BundleError: The contents do not fit together, or the store cannot be written.
+    """
+    if list(contents.feature_columns) != list(contents.model.columns):
+        raise BundleError("feature_columns are not those of the model", hint="give the columns that it was fitted on")
+    if contents.trained_until.tzinfo is None:
+        raise BundleError("trained_until has no time zone", hint="give an aware time")
+    root, own = Path(root), _own_files(contents)
+    with _only_writer(root):
+        for leftover in root.glob(f"{BUILDING}*"):
+            _remove(leftover)
+        building = Path(tempfile.mkdtemp(prefix=BUILDING, dir=root))
+        try:
+            building.chmod(0o755)
+            bundle_hash = _fill(building, contents, own)
+            read_folder(building, bundle_hash)
+            _flush(building)
+            _place(building, root / bundle_hash)
+            _sync(root)
+        finally:
+            _remove(building)
+    return BundleRef(bundle_hash, root / bundle_hash)
+
+
+@contextmanager
+def _only_writer(root: Path) -> Iterator[None]:
+    """Writers take turns, so that whatever is half built belongs to one that died; the kernel frees a dead one's lock."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with FileLock(root / ".lock", timeout=LOCK_SECONDS):
+            yield
+    except Timeout as error:
+        raise BundleError(f"{root} is locked for {LOCK_SECONDS} s", hint="is another writer stuck?") from error
+    except OSError as error:
+        raise BundleError(f"the bundle store {root} cannot be written: {error}", hint="check permissions and space") from error
+
+
+def _fill(folder: Path, contents: BundleContents, own: dict[str, bytes]) -> str:
+    """Write every file, the manifest last; return the manifest's hash."""
+    for name, content in own.items():
+        (folder / name).write_bytes(content)
+    (folder / MODEL_FOLDER).mkdir()
+    contents.model.save(folder / MODEL_FOLDER)
+    files = {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    content = _json(_manifest(contents, files).model_dump(mode="json"), "manifest")
+    (folder / MANIFEST).write_bytes(content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _manifest(contents: BundleContents, files: dict[str, str]) -> Manifest:
+    try:
+        return Manifest(
+            usecase=contents.usecase.name,
+            task=contents.usecase.spec.task,
+            family=contents.model.family,
+            parameters=contents.model.parameters.model_dump(mode="json"),
+            training_parameters=contents.training_parameters,
+            features_version=files[FEATURES],
+            feature_columns=tuple(contents.feature_columns),
+            lineage=contents.lineage,
+            trained_until=contents.trained_until.astimezone(UTC),
+            seed=contents.seed,
+            files=files,
+        )
+    except ValidationError as error:
+        raise BundleError(f"no manifest can be made of these contents: {error}", hint="see BundleContents") from error
+
+
+def _own_files(contents: BundleContents) -> dict[str, bytes]:
+    """Every file but the model's and the manifest."""
+    spec = contents.usecase.spec
+    answers = answer(spec, contents.model, contents.calibration, contents.golden_features, contents.golden_lead)
+    golden = Golden.of(contents.golden_features[list(contents.feature_columns)], contents.golden_lead, answers)
+    source = contents.usecase.folder / FEATURES
+    if not source.is_file():
+        raise BundleError(f"use case {spec.name} has no {source}", hint="see docs/add-a-use-case.md")
+    # The specification itself, not its file: comments and the order of keys change no hash.
+    usecase = yaml.safe_dump(spec.model_dump(mode="json"), sort_keys=True, allow_unicode=True)
+    return {
+        USECASE: usecase.encode(),
+        FEATURES: source.read_bytes(),
+        CALIBRATION: _json(contents.calibration.model_dump(mode="json"), "calibration"),
+        PROFILE: _json(contents.profile, "profile"),
+        GOLDEN: _json(golden.model_dump(mode="json"), "golden answers"),
+    }
+
+
+def _json(value: object, what: str) -> bytes:
+    try:
+        return canonical_json(value)
+    except (TypeError, ValueError) as error:
+        raise BundleError(f"{what}: no JSON: {error}", hint="plain numbers, texts, lists; null instead of NaN") from error
+
+
+def _flush(folder: Path) -> None:
+    """Force everything to the disk before the name exists, so that a power cut leaves no half bundle either."""
+    for path in [*folder.rglob("*"), folder]:
+        _sync(path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _place(building: Path, place: Path) -> None:
+    """Give the folder its name; a whole bundle that has it already stays, a damaged one is replaced."""
+    if os.path.lexists(place):
+        try:
+            read_folder(place, place.name)
+            return
+        except BundleError:
+            damaged = building.with_name(f"{building.name}-damaged")
+            place.rename(damaged)
+            building.rename(place)
+            _remove(damaged)
+            return
+    building.rename(place)
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
