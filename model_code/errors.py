@@ -68,13 +68,15 @@ class DataError(EvenkeelError):
 class TooLittleData(DataError):
     """Fewer rows than the work needs; fails loud instead of producing less."""
 
+    status = 503
     title = "Too little data"
 
 
 class StoreError(DataError):
-    """The observation store cannot be read or written (permissions, disk, corruption)."""
+    """A store cannot be read or written (permissions, disk, corruption)."""
 
-    title = "Observation store failed"
+    status = 503
+    title = "Store failed"
 
 
 class BundleError(EvenkeelError):

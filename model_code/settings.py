@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     host: str = Field(
         "127.0.0.1", description="Address that local servers listen on. Default: loopback, since no keys are checked there."
     )
+    usecase: str = Field(
+        "demand_victoria", description="Use case that a model service answers for. Default: the one whose data a package ships."
+    )
     service_port: int = Field(3000, ge=1, le=65535, description="Port of the local model service.")
     prefect_port: int = Field(4200, ge=1, le=65535, description="Port of the local Prefect server.")
     mlflow_port: int = Field(5000, ge=1, le=65535, description="Port of the local MLflow server.")
@@ -80,6 +83,16 @@ class Settings(BaseSettings):
     def mlflow(self) -> str:
         """MLflow tracking and registry URL."""
         return self.mlflow_url or f"sqlite:///{(self.home / 'mlflow.db').resolve()}"
+
+    def environment(self) -> dict[str, str]:
+        """The variables that give a child process in the same folder these settings.
+
+        Example:
+            >>> Settings(home="/tmp/x").environment()["EVENKEEL_HOME"]
+            '/tmp/x'
+        """
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        return {f"{PREFIX}{name.upper()}": str(value) for name, value in given.items() if value is not None}
 
     @classmethod
     def load(cls) -> Self:
