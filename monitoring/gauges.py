@@ -1,0 +1,118 @@
+"""The latest value of each gauge, behind the SQL URL: flows write, the exporter reads."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from model_code import sql
+from model_code.errors import ConfigurationError
+from model_code.metrics import BY_NAME
+
+TABLE = sa.Table(
+    "gauges",
+    sql.metadata,
+    sa.Column("usecase", sa.String, primary_key=True),
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("labels", sa.String, primary_key=True),
+    sa.Column("value", sa.Double, nullable=False),
+    sa.Column("at", sql.UtcTime, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """One value of a metric of the catalogue; `labels` without the use case.
+
+    Example:
+        >>> Gauge("demand", "evenkeel_coverage", 0.9, {"series": "VIC"}).value
+        0.9
+    """
+
+    usecase: str
+    name: str
+    value: float
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+class GaugeStore:
+    """The gauges of all use cases behind one SQL engine."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        sql.create_table(engine, TABLE)
+
+    def write(self, usecase: str, gauges: Iterable[Gauge], at: datetime) -> int:
+        """Replace the values of every metric named; those not named stay. One transaction.
+
+        Args:
+            usecase: Whose gauges.
+            gauges: All values of each metric they name; a series that is gone disappears.
+            at: Wall clock of writing (aware).
+
+        Returns:
+            How many were written.
+
+        Raises:
+            ConfigurationError: A metric or label that is not in the catalogue.
+            StoreError: The database cannot be written.
+        """
+        given = list(gauges)
+        for gauge in given:
+            _check(gauge)
+        rows = [
+            {"usecase": usecase, "name": gauge.name, "labels": _key(gauge.labels), "value": gauge.value, "at": at}
+            for gauge in given
+        ]
+        names = sorted({gauge.name for gauge in given})
+        with sql.transaction(self._engine) as connection:
+            connection.execute(sa.delete(TABLE).where(TABLE.c.usecase == usecase, TABLE.c.name.in_(names)))
+            if rows:
+                connection.execute(sa.insert(TABLE), rows)
+        return len(rows)
+
+    def record_success(self, usecase: str, flow: str, at: datetime) -> None:
+        """Keep when a flow last succeeded.
+
+        Args:
+            usecase: Whose flow.
+            flow: Its name.
+            at: Wall clock (aware).
+        """
+        name, seconds = "evenkeel_flow_last_success_timestamp_seconds", at.astimezone(UTC).timestamp()
+        new = sql.insert(self._engine, TABLE).values(
+            usecase=usecase, name=name, labels=_key({"flow": flow}), value=seconds, at=at
+        )
+        later = {"value": new.excluded.value, "at": new.excluded.at}
+        with sql.transaction(self._engine) as connection:
+            connection.execute(
+                new.on_conflict_do_update(
+                    index_elements=list(TABLE.primary_key), set_=later, where=TABLE.c.value < new.excluded.value
+                )
+            )
+
+    def read(self) -> list[Gauge]:
+        """All gauges, by use case, name and labels.
+
+        Raises:
+            StoreError: The database cannot be read.
+        """
+        query = sa.select(TABLE).order_by(TABLE.c.usecase, TABLE.c.name, TABLE.c.labels)
+        with sql.transaction(self._engine) as connection:
+            rows = connection.execute(query).mappings().all()
+        return [Gauge(row["usecase"], row["name"], row["value"], json.loads(row["labels"])) for row in rows]
+
+
+def _key(labels: Mapping[str, str]) -> str:
+    return json.dumps(dict(labels), sort_keys=True)
+
+
+def _check(gauge: Gauge) -> None:
+    metric = BY_NAME.get(gauge.name)
+    if metric is None or set(metric.labels) != {"usecase", *gauge.labels}:
+        wanted = "no such metric" if metric is None else f"labels {metric.labels}"
+        raise ConfigurationError(
+            f"gauge {gauge.name} with labels {sorted(gauge.labels)}: {wanted}", hint="see model_code/metrics.py"
+        )

@@ -1,0 +1,71 @@
+"""Evidence and Evidently's values as gauges of the catalogue."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from model_code.evidence import Evidence, OriginEvidence, SeriesEvidence
+from monitoring.evidently_report import FeatureDrift
+from monitoring.gauges import Gauge
+
+LATEST = 7  # origins that a shown mean covers: a week of daily forecasts
+
+
+def readings(evidence: Evidence, now: datetime, drift: FeatureDrift | None = None) -> list[Gauge]:
+    """All gauges of one monitor run.
+
+    Args:
+        evidence: What the policy saw.
+        now: The moment of judging (aware; simulated in a simulation).
+        drift: Evidently's values, if a report was made.
+    """
+    gauges = [*_of_data(evidence, now), *_of_drift(evidence.usecase, drift)]
+    for series in evidence.series:
+        gauges += _of_series(evidence.usecase, series)
+    return gauges
+
+
+def _of_data(evidence: Evidence, now: datetime) -> Iterator[Gauge]:
+    name = evidence.usecase
+    newest = evidence.newest_origin
+    ages = {"data": evidence.data_age, "prediction": evidence.prediction_age, "truth": None if newest is None else now - newest}
+    for kind, age in ages.items():
+        if age is not None:
+            yield Gauge(name, f"evenkeel_{kind}_age_seconds", age.total_seconds())
+    yield Gauge(name, "evenkeel_quarantined_share", evidence.quarantined_share)
+    if evidence.champion is not None:
+        yield Gauge(name, "evenkeel_champion_info", 1.0, {"version": evidence.champion})
+
+
+def _of_series(usecase: str, series: SeriesEvidence) -> Iterator[Gauge]:
+    labels = {"series": series.name}
+    yield Gauge(usecase, "evenkeel_backtest_loss", series.backtest_loss, labels)
+    yield Gauge(usecase, "evenkeel_scored_origins", len(series.origins), labels)
+    latest = series.origins[-LATEST:]
+    if not latest:
+        return
+    yield Gauge(usecase, "evenkeel_live_loss", _mean([point.loss for point in latest]), labels)
+    yield Gauge(usecase, "evenkeel_loss_ratio", _ratio(latest), labels)
+    yield Gauge(usecase, "evenkeel_bias", _mean([point.bias for point in latest]), labels)
+    coverage = [point.coverage for point in latest if point.coverage is not None]
+    if coverage:
+        yield Gauge(usecase, "evenkeel_coverage", _mean(coverage), labels)
+    yield Gauge(usecase, "evenkeel_level_cusum", latest[-1].cusum, labels)
+    yield Gauge(usecase, "evenkeel_drift_alarm", float(latest[-1].alarm), labels)
+
+
+def _of_drift(usecase: str, drift: FeatureDrift | None) -> Iterator[Gauge]:
+    if drift is None:
+        return
+    yield Gauge(usecase, "evenkeel_evidently_drifted_share", drift.drifted_share)
+    for column in drift.columns:
+        labels = {"column": column.column}
+        yield Gauge(usecase, "evenkeel_evidently_column_score", column.score, labels)
+        yield Gauge(usecase, "evenkeel_evidently_missing_share", column.missing_share, labels)
+
+
+def _ratio(points: Sequence[OriginEvidence]) -> float:
+    return _mean([point.loss for point in points]) / _mean([point.expected_loss for point in points])
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
