@@ -1,0 +1,138 @@
+"""The local stack: start its parts side by side, wait until each answers, end them all."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from filelock import AcquireReturnProxy, FileLock, Timeout
+
+from flows.stack.daemon import Daemon
+from flows.stack.parts import REPOSITORY, Part, all_parts, environment, taken
+from flows.stack.templates import copy_templates
+from model_code.errors import ConfigurationError
+from model_code.settings import PREFIX, Settings
+
+PARTS = ("prefect", "zygote", "worker", "mlflow", "exporter")
+CORE = ("prefect", "zygote", "worker")
+START_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Status:
+    """One part as it is now."""
+
+    name: str
+    pid: int | None
+    ready: bool
+    url: str
+    log: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+class LocalStack:
+    """The parts of one installation, kept under `settings.home`.
+
+    Args:
+        settings: Places and ports.
+        deployments: File of the deployments.
+
+    Example:
+        >>> LocalStack(Settings(home="/tmp/nothing-here")).down()
+        []
+    """
+
+    def __init__(self, settings: Settings, deployments: Path = REPOSITORY / "prefect.yaml") -> None:
+        self._settings = settings
+        self._deployments = deployments
+        self._parts = all_parts(settings)
+
+    def up(self, names: Sequence[str] = PARTS) -> list[Status]:
+        """Start those parts that do not run and wait until all answer. Interrupted or failed, it ends what it started.
+
+        Raises:
+            ConfigurationError: A port is taken (nothing was started), or a part did not come up (with its log's end).
+        """
+        with self._only_one():
+            missing = [self._parts[name] for name in names if self._daemon(name).pid is None]
+            self._refuse_taken_ports(missing)
+            copy_templates(self._settings)
+            try:
+                self._start(missing)
+            except BaseException:
+                self._stop([part.name for part in missing])
+                raise
+        return self.status(names)
+
+    def down(self) -> list[str]:
+        """End every part with all that it started, however it was left; names of those that ran."""
+        with self._only_one():
+            return self._stop(self._parts)
+
+    def status(self, names: Iterable[str] = PARTS) -> list[Status]:
+        """How each part is doing."""
+        return [self._status(self._parts[name]) for name in names]
+
+    def _start(self, missing: Sequence[Part]) -> None:
+        for part in missing:
+            # What a killed predecessor left behind would keep the port, or serve a socket that nobody knows.
+            self._daemon(part.name).stop()
+        for part in missing:
+            if not part.waits:
+                self._daemon(part.name).start(part.command, self._environment, REPOSITORY)
+        if any(part.name in CORE for part in missing):
+            from flows.stack.registration import register  # imports Prefect, while its server does the same
+
+            self._wait(self._parts["prefect"])
+            register(self._settings, self._deployments)
+        for part in missing:
+            if part.waits:
+                self._daemon(part.name).start(part.command, self._environment, REPOSITORY)
+        for part in missing:
+            self._wait(part)
+
+    def _wait(self, part: Part) -> None:
+        daemon, deadline = self._daemon(part.name), time.monotonic() + START_SECONDS
+        while not part.ready():
+            if daemon.pid is None or time.monotonic() > deadline:
+                how = "ended" if daemon.pid is None else f"did not answer within {START_SECONDS:.0f} s"
+                raise ConfigurationError(f"{part.name} {how}; the end of {daemon.log}:\n{daemon.tail()}")
+            time.sleep(0.1)
+
+    def _stop(self, names: Iterable[str]) -> list[str]:
+        # Last started, first ended: a worker should not see its server vanish.
+        return [name for name in reversed([*names]) if self._daemon(name).stop()]
+
+    def _status(self, part: Part) -> Status:
+        daemon = self._daemon(part.name)
+        pid = daemon.pid
+        return Status(part.name, pid, pid is not None and part.ready(), part.url, str(daemon.log))
+
+    def _refuse_taken_ports(self, missing: Sequence[Part]) -> None:
+        for part in missing:
+            if part.port is not None and taken(self._settings.host, part.port):
+                raise ConfigurationError(
+                    f"port {part.port}, wanted by {part.name}, is taken; nothing was started",
+                    hint=f"set {PREFIX}{part.setting} to a free port",
+                )
+
+    def _daemon(self, name: str) -> Daemon:
+        home = self._settings.home.resolve()
+        return Daemon(name, run=home / "run", logs=home / "logs")
+
+    @cached_property
+    def _environment(self) -> dict[str, str]:
+        return environment(self._settings)
+
+    def _only_one(self) -> AcquireReturnProxy:
+        run = Path(self._settings.home) / "run"
+        run.mkdir(parents=True, exist_ok=True)
+        try:
+            return FileLock(run / "stack.lock").acquire(timeout=0.2)
+        except Timeout as error:
+            raise ConfigurationError("another command is starting or ending this stack", hint="wait for it") from error
