@@ -1,6 +1,7 @@
 """The latest value of each gauge, behind the SQL URL: flows write, the exporter reads."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -47,6 +48,8 @@ class GaugeStore:
     def write(self, usecase: str, gauges: Iterable[Gauge], at: datetime) -> int:
         """Replace the values of every metric named; those not named stay. One transaction.
 
+        A value that is no number (NaN, infinity) is left out, so that its series is absent instead of wrong.
+
         Args:
             usecase: Whose gauges.
             gauges: All values of each metric they name; a series that is gone disappears.
@@ -56,15 +59,16 @@ class GaugeStore:
             How many were written.
 
         Raises:
-            ConfigurationError: A metric or label that is not in the catalogue.
+            ConfigurationError: A metric or label that is not in the catalogue, or another use case.
             StoreError: The database cannot be written.
         """
         given = list(gauges)
         for gauge in given:
-            _check(gauge)
+            _check(gauge, usecase)
         rows = [
             {"usecase": usecase, "name": gauge.name, "labels": _key(gauge.labels), "value": gauge.value, "at": at}
             for gauge in given
+            if math.isfinite(gauge.value)
         ]
         names = sorted({gauge.name for gauge in given})
         with sql.transaction(self._engine) as connection:
@@ -109,10 +113,16 @@ def _key(labels: Mapping[str, str]) -> str:
     return json.dumps(dict(labels), sort_keys=True)
 
 
-def _check(gauge: Gauge) -> None:
+def _check(gauge: Gauge, usecase: str) -> None:
     metric = BY_NAME.get(gauge.name)
-    if metric is None or set(metric.labels) != {"usecase", *gauge.labels}:
-        wanted = "no such metric" if metric is None else f"labels {metric.labels}"
-        raise ConfigurationError(
-            f"gauge {gauge.name} with labels {sorted(gauge.labels)}: {wanted}", hint="see model_code/metrics.py"
-        )
+    if metric is None:
+        wrong = "no such metric"
+    elif set(metric.labels) != {"usecase", *gauge.labels}:
+        wrong = f"its labels are {metric.labels}"
+    elif gauge.usecase != usecase:
+        wrong = f"it is written for {usecase}"
+    else:
+        return
+    raise ConfigurationError(
+        f"gauge {gauge.name} of {gauge.usecase} with labels {sorted(gauge.labels)}: {wrong}", hint="see model_code/metrics.py"
+    )

@@ -1,0 +1,137 @@
+"""The exporter as a real process, scraped over HTTP; promtool has a look where it is installed."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from model_code import sql
+from model_code.ledger import Entry, Ledger
+from model_code.metrics import CATALOGUE
+from monitoring.exporter import StoredMetrics
+from monitoring.gauges import Gauge, GaugeStore
+
+NOW = datetime(2024, 7, 1, tzinfo=UTC)
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> str:
+    url = f"sqlite:///{tmp_path / 'evenkeel.db'}"
+    engine = sql.engine(url)
+    gauges = GaugeStore(engine)
+    gauges.write("demand", [Gauge("demand", "evenkeel_loss_ratio", 1.25, {"series": "VIC"})], NOW)
+    gauges.record_success("demand", "monitor", NOW)
+    for action in ("promote", "rollback", "rollback"):
+        entry = Entry(
+            intent=f"{action}-{os.urandom(4).hex()}",
+            phase="intent",
+            usecase="demand",
+            action=action,
+            actor="t",
+            reason="r",
+            at=NOW,
+        )
+        Ledger(engine).append(entry)
+        Ledger(engine).append(entry.model_copy(update={"phase": "done"}))
+    engine.dispose()
+    return url
+
+
+def environment(url: str, port: int) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "EVENKEEL_SQL_URL": url, "EVENKEEL_EXPORTER_PORT": str(port)}
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def exporter(database: str, port: int, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "monitoring.exporter"]
+    process = subprocess.Popen(command, env=environment(database, port), cwd=tmp_path)
+    yield process
+    process.kill()
+    process.wait()
+
+
+def scrape(port: int) -> str:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            answer = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10)
+            answer.raise_for_status()
+            return answer.text
+        except httpx.TransportError:
+            assert time.monotonic() < deadline, "the exporter did not come up"
+            time.sleep(0.1)
+
+
+def samples(text: str) -> dict[tuple[str, tuple[str, ...]], float]:
+    return {
+        (sample.name, tuple(sorted(sample.labels.values()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_exporter__serves_what_the_database_holds_and_stops_on_sigterm(exporter: subprocess.Popen[bytes], port: int) -> None:
+    text = scrape(port)
+    found = samples(text)
+    assert found["evenkeel_loss_ratio", ("VIC", "demand")] == 1.25
+    assert found["evenkeel_actions_total", ("demand", "rollback")] == 2
+    assert found["evenkeel_actions_total", ("demand", "promote")] == 1
+    assert found["evenkeel_flow_last_success_timestamp_seconds", ("demand", "monitor")] == NOW.timestamp()
+    assert found["evenkeel_exporter_last_read_timestamp_seconds", ()] > NOW.timestamp()
+    if shutil.which("promtool"):
+        checked = subprocess.run(["promtool", "check", "metrics"], input=text, text=True, capture_output=True, check=False)
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+    exporter.send_signal(signal.SIGTERM)
+    assert exporter.wait(timeout=20) == 0
+
+
+def test_exporter__a_taken_port_is_told_with_its_setting(database: str, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        settings = environment(database, taken.getsockname()[1])
+        ended = subprocess.run(
+            [sys.executable, "-m", "monitoring.exporter"], env=settings, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+    assert ended.returncode == 1
+    assert "EVENKEEL_EXPORTER_PORT" in ended.stderr
+
+
+def test_exporter__every_metric_of_the_catalogue_is_served(database: str) -> None:
+    registry = CollectorRegistry()
+    registry.register(StoredMetrics(sql.engine(database)))
+    text = generate_latest(registry).decode()
+    missing = [metric.name for metric in CATALOGUE if f"# HELP {metric.name} " not in text]
+    assert missing == []
+
+
+def test_exporter__a_database_that_fails_leaves_only_the_time_of_the_last_read(database: str) -> None:
+    moments = iter([100.0, 200.0])
+    engine = sql.engine(database)
+    collector = StoredMetrics(engine, clock=lambda: next(moments))
+    registry = CollectorRegistry()
+    registry.register(collector)
+    assert "evenkeel_loss_ratio" in generate_latest(registry).decode()
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE gauges")
+    text = generate_latest(registry).decode()
+    assert samples(text) == {("evenkeel_exporter_last_read_timestamp_seconds", ()): 100.0}

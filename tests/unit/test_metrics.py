@@ -1,0 +1,28 @@
+"""The catalogue of metrics is consistent, and its page is up to date."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from model_code.metrics import CATALOGUE, Metric, as_markdown
+
+PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+
+
+def test_catalogue__page_is_up_to_date() -> None:
+    assert PAGE.read_text() == as_markdown(), "run: python -m model_code.metrics > docs/metrics.md"
+
+
+def test_catalogue__each_name_stands_once() -> None:
+    names = [metric.name for metric in CATALOGUE]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("metric", CATALOGUE, ids=lambda metric: metric.name)
+def test_catalogue__follows_the_naming_of_prometheus(metric: Metric) -> None:
+    assert re.fullmatch(r"evenkeel_[a-z0-9_]+", metric.name)
+    assert metric.name.endswith("_total") == (metric.kind == "counter")
+    assert ("_seconds" in metric.name) == metric.unit.startswith("seconds")
+    assert metric.help.endswith(".")
+    assert metric.source == "exporter" or metric.labels[0] == "usecase"
