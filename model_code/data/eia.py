@@ -52,9 +52,11 @@ class Eia:
         wanted = {self._codes[entity]: entity for entity in chosen(entities, self._codes)}
         if not self._key:
             raise SourceRefused("EIA needs an API key", hint=KEY_HINT)
-        first, last = pd.Timestamp(start).ceil("h") + HOUR, pd.Timestamp(end).ceil("h")
+        # To UTC before rounding: some zones lie half an hour beside it.
+        begin, stop, present = (pd.Timestamp(moment).tz_convert("UTC") for moment in (start, end, now))
+        first, last = begin.ceil("h") + HOUR, stop.ceil("h")
         if self._source.series == "D":
-            last = min(last, pd.Timestamp(now).floor("h"))
+            last = min(last, present.floor("h"))
         if last < first:
             return
         with self._http.session() as session:
@@ -88,7 +90,7 @@ class Eia:
             query += [(f"facets[{name}][]", code) for code in sorted({parts[position] for parts in wanted})]
         if not self._by_subregion:
             query.append(("facets[type][]", self._source.series))
-        query += [(edge, moment.tz_convert("UTC").strftime(PERIOD)) for edge, moment in (("start", first), ("end", last))]
+        query += [(edge, moment.strftime(PERIOD)) for edge, moment in (("start", first), ("end", last))]
         for number, name in enumerate(("period", *self._code_fields)):  # a total order: pages neither overlap nor miss
             query += [(f"sort[{number}][column]", name), (f"sort[{number}][direction]", "asc")]
         return query

@@ -82,13 +82,16 @@ class DataFiles:
         try:
             if path.suffix == ".parquet":
                 return pd.read_parquet(path).reset_index(drop=True)
-            return pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False, encoding="utf-8")
+            raw = pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False, encoding="utf-8")
         except FileNotFoundError as error:
             raise SourceUnavailable(f"{path} is gone", hint="was it removed while it was read?") from error
         except PermissionError as error:
             raise SourceUnavailable(f"{path} cannot be read: {error.strerror}", hint="check its permissions") from error
         except (ValueError, OSError, EOFError) as error:  # ParserError, UnicodeDecodeError, ArrowInvalid are ValueErrors
             raise SourceChanged(f"{path}: {error}", hint="files are CSV, CSV with gzip, or Parquet") from error
+        if not isinstance(raw.index, pd.RangeIndex):  # pandas takes surplus fields for an index
+            raise SourceChanged(f"{path}: lines have more fields than the header", hint="name every column in the first line")
+        return raw[(raw != "").any(axis=1)]  # blank lines go, but keep their numbers
 
 
 def _times(texts: pd.Series, path: Path) -> pd.DatetimeIndex:
@@ -111,7 +114,7 @@ def _times(texts: pd.Series, path: Path) -> pd.DatetimeIndex:
 def _refuse(wrong: pd.Series, texts: pd.Series, path: Path, what: str, hint: str) -> None:
     lines = np.flatnonzero(wrong)
     if len(lines):
-        where = f"{path}, line {lines[0] + 2}, column {texts.name!r}"
+        where = f"{path}, line {_line(texts, lines[0])}, column {texts.name!r}"
         raise SourceChanged(f"{where}: {texts.iloc[lines[0]]!r} {what} ({len(lines)} such lines)", hint=hint)
 
 
@@ -120,6 +123,11 @@ def _numbers(texts: pd.Series, path: Path) -> np.ndarray:
     if texts.dtype == object:
         odd = np.flatnonzero(numbers.isna() & (texts.astype(str).str.strip() != ""))
         if len(odd):
-            first = texts.iloc[odd[0]]
-            log.warning("%s, line %d, column %r: %r is no number (%d such)", path, odd[0] + 2, texts.name, first, len(odd))
+            first, line = texts.iloc[odd[0]], _line(texts, odd[0])
+            log.warning("%s, line %d, column %r: %r is no number (%d such)", path, line, texts.name, first, len(odd))
     return numbers.to_numpy(np.float64)
+
+
+def _line(column: pd.Series, position: np.intp) -> int:
+    """Line in a CSV file: the header is line 1 and the index counts the lines after it."""
+    return int(column.index[int(position)]) + 2
