@@ -100,7 +100,9 @@ def transaction(on: sa.Engine) -> Iterator[sa.Connection]:
     try:
         with on.begin() as connection:
             yield connection
-    except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+    except (sa.exc.IntegrityError, sa.exc.ProgrammingError, sa.exc.DataError):
+        raise  # wrong use, not a broken store
+    except sa.exc.DBAPIError as error:
         raise StoreError(
             f"SQL store {on.url.render_as_string()}: {error.orig}",
             hint="is EVENKEEL_SQL_URL right, the server up, the disk writable and not full?",

@@ -1,0 +1,111 @@
+"""What tests share: a PostgreSQL server, a database of each kind, and one MLflow store for the session."""
+
+import getpass
+import multiprocessing
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+
+from model_code import sql
+from model_code.registry import Registry
+
+
+def missing(part: str) -> None:
+    """Skip a test for a part that this machine lacks; in CI, where every part can be had, fail."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{part} is missing; in CI it must be there")
+    pytest.skip(f"{part} is missing")
+
+
+def free_port() -> int:
+    """A TCP port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """A PostgreSQL server of this session alone: the URL of its database `postgres`."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    initdb = shutil.which("initdb") or (str(found[-1]) if found else None)
+    if initdb is None:
+        missing("PostgreSQL (apt-get install postgresql)")
+    # PostgreSQL refuses to run as root, and its user must reach the folder.
+    user = "postgres" if os.getuid() == 0 else getpass.getuser()
+    folder = Path(tempfile.mkdtemp(prefix="evenkeel-pg-"))
+    if os.getuid() == 0:
+        shutil.chown(folder, user)
+    port = free_port()
+    binaries = Path(str(initdb)).resolve().parent
+    as_user = {"user": user, "extra_groups": []} if os.getuid() == 0 else {}
+    made = [binaries / "initdb", "-D", folder / "data", "-U", "evenkeel", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
+    subprocess.run(made, check=True, cwd=folder, stdout=subprocess.DEVNULL, **as_user)
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=60"
+    control = [binaries / "pg_ctl", "-D", folder / "data", "-w"]
+    log = folder / "log"
+    subprocess.run([*control, "-o", options, "-l", log, "start"], check=True, cwd=folder, stdout=subprocess.DEVNULL, **as_user)
+    try:
+        yield f"postgresql://evenkeel@127.0.0.1:{port}/postgres"
+    finally:
+        subprocess.run([*control, "-m", "immediate", "stop"], check=True, cwd=folder, stdout=subprocess.DEVNULL, **as_user)
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def programs() -> ForkServerContext:
+    """Starts programs of their own, to race or to be killed; what takes seconds to import is there already."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["mlflow", "model_code.predictions", "model_code.promotion"])
+    return context
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def sql_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, of each kind that Evenkeel supports."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'state' / 'evenkeel.db'}"
+    server = sa.make_url(request.getfixturevalue("postgresql_url"))
+    name = f"test_{uuid4().hex}"
+    admin = sa.create_engine(server.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    admin.dispose()
+    return server.set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def engine(sql_url: str) -> Iterator[sa.Engine]:
+    """An engine of an empty database, of each kind."""
+    made = sql.engine(sql_url)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture(scope="session")
+def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One MLflow store for the session (a new one takes seconds); tests keep apart by use case names of their own."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+    Registry(url).versions("none")
+    return url
+
+
+@pytest.fixture
+def registry(mlflow_url: str) -> Registry:
+    """A registry on the session's MLflow store."""
+    return Registry(mlflow_url)
+
+
+@pytest.fixture
+def usecase() -> str:
+    """A use case name that no other test has."""
+    return f"u{uuid4().hex[:12]}"
