@@ -101,25 +101,9 @@ class Table:
 
     def _commit(self, table: DeltaTable | None, rows: pa.Table) -> int:
         """One commit on exactly the opened state, or `CommitFailedError`."""
-        version = 0 if table is None else table.version() + 1
-        properties = CommitProperties(app_transactions=[Transaction(WRITER, version)])
         writer = WriterProperties(max_row_group_size=ROW_GROUP, compression="ZSTD")
         if table is None:
-            try:
-                write_deltalake(
-                    self.url,
-                    rows,
-                    mode="error",
-                    configuration=CONFIGURATION,
-                    storage_options=self.storage_options,
-                    writer_properties=writer,
-                    commit_properties=properties,
-                )
-            except DeltaError as error:
-                if "already exists" in str(error):
-                    raise CommitFailedError(str(error)) from error
-                raise
-            return 0
+            return self._create(rows, writer)
         same_columns = {field.name for field in table.schema().fields} == set(rows.column_names)
         write_deltalake(
             table,
@@ -127,9 +111,27 @@ class Table:
             mode="append",
             schema_mode=None if same_columns else "merge",
             writer_properties=writer,
-            commit_properties=properties,
+            commit_properties=CommitProperties(app_transactions=[Transaction(WRITER, table.version() + 1)]),
         )
         return table.version()
+
+    def _create(self, rows: pa.Table, writer: WriterProperties) -> int:
+        """The first commit. No retries: Delta would put a second first commit, with all its rows, behind another's."""
+        try:
+            write_deltalake(
+                self.url,
+                rows,
+                mode="error",
+                configuration=CONFIGURATION,
+                storage_options=self.storage_options,
+                writer_properties=writer,
+                commit_properties=CommitProperties(max_commit_retries=0, app_transactions=[Transaction(WRITER, 0)]),
+            )
+        except DeltaError as error:
+            if "already exists" in str(error):
+                raise CommitFailedError(str(error)) from error
+            raise
+        return 0
 
 
 def locate(url: str, *parts: str) -> str:

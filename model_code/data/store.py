@@ -184,7 +184,8 @@ class ObservationStore:
         """Refused rows: `refused_at` (UTC), `entity`, `time`, `known_at`, `reason`, `row` (the whole row as JSON)."""
         table = self._table(usecase, feed, "quarantine")
         if not table.exists():
-            return QUARANTINE.empty_table().drop(["id"]).to_pandas()
+            found: pd.DataFrame = QUARANTINE.empty_table().drop(["id"]).to_pandas()
+            return found
         found = table.read(table.open()).drop(["id"]).to_pandas()
         found["entity"] = found["entity"].astype(object)
         return found.sort_values(["refused_at", "entity", "time"], kind="stable").reset_index(drop=True)

@@ -9,11 +9,10 @@ import pandas as pd
 import pandera.pandas as pa
 
 from model_code.data.frames import utc
+from model_code.data.pages import UTC_MICROSECONDS
 from model_code.data.sequence import Sequence, off_grid
 from model_code.errors import SourceChanged
 from model_code.usecase import Column, EiaSource, Feed, OpenMeteoSource
-
-UTC_MICROSECONDS = "datetime64[us, UTC]"
 
 
 @dataclass(frozen=True)
