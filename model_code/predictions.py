@@ -111,9 +111,10 @@ class PredictionStore:
         rows = [_row(item) for item in predictions]
         if not rows:
             return 0
-        statement = sql.insert(self._engine, TABLE).on_conflict_do_nothing()
+        # Row counts of many inserts at once differ between drivers; the ids that come back do not.
+        statement = sql.insert(self._engine, TABLE).on_conflict_do_nothing().returning(TABLE.c.prediction_id)
         with sql.transaction(self._engine) as connection:
-            return connection.execute(statement, rows).rowcount
+            return len(connection.execute(statement, rows).all())
 
     def by_request(self, request_id: str, usecase: str | None = None) -> list[Prediction]:
         """What a request was answered, by entity and time; empty when it is unknown.

@@ -29,7 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="every entry as one JSON line")
     options = parser.parse_args(arguments)
     try:
-        entries = Ledger(sql.engine(Settings.load().sql)).entries(options.usecase)
+        engine = sql.engine(Settings.load().sql)
+        entries = Ledger(engine).entries(options.usecase)
+        engine.dispose()
     except EvenkeelError as error:
         raise SystemExit(f"{error.title}: {error}") from error
     if options.json:
