@@ -10,7 +10,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.objects import ConcurrencyOptions
 from prefect.client.schemas.schedules import construct_schedule
-from prefect.flows import load_flow_from_entrypoint
+from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -106,10 +106,11 @@ async def deploy_all(client: PrefectClient, *, work_pool: str = "local", path: P
 
 async def _deploy(client: PrefectClient, entry: Deployment, root: Path) -> str:
     try:
-        flow = load_flow_from_entrypoint(str(root / entry.entrypoint), use_placeholder_flow=False)
+        flow: Flow[..., Any] = load_flow_from_entrypoint(str(root / entry.entrypoint), use_placeholder_flow=False)
     except Exception as error:
         raise ConfigurationError(f"deployment {entry.name}: {entry.entrypoint}: {error}", hint="see prefect.yaml") from error
-    bounds = limit if isinstance(limit := entry.concurrency_limit, Concurrency) else None
+    limit = entry.concurrency_limit
+    bounds = limit if isinstance(limit, Concurrency) else Concurrency(limit=limit) if limit else None
     await client.create_deployment(
         flow_id=await client.create_flow(flow),
         name=entry.name,
@@ -123,7 +124,7 @@ async def _deploy(client: PrefectClient, entry: Deployment, root: Path) -> str:
         enforce_parameter_schema=entry.enforce_parameter_schema,
         schedules=[_schedule(item) for item in entry.schedules],
         paused=entry.paused,
-        concurrency_limit=bounds.limit if bounds else limit,
+        concurrency_limit=bounds.limit if bounds else None,
         concurrency_options=ConcurrencyOptions(**bounds.model_dump(exclude={"limit"})) if bounds else None,
         work_pool_name=entry.work_pool.name,
         work_queue_name=entry.work_pool.work_queue_name,

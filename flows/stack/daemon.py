@@ -16,7 +16,7 @@ from model_code.errors import ConfigurationError
 
 # The process writes its pid file itself before it becomes the command: nothing is ever started that no file tells of.
 RECORD = 'cat /proc/$$/stat > "$0.new" && mv "$0.new" "$0" && exec "$@"'
-RECORD_SECONDS = 10.0
+RECORD_SECONDS = 5.0
 TAIL_LINES = 25
 
 
@@ -86,16 +86,16 @@ class Daemon:
         for path in (self.run, self.logs):
             path.mkdir(parents=True, exist_ok=True)
         self.pid_file.unlink(missing_ok=True)
-        with self.log.open("ab") as log:
-            subprocess.run(
-                ["setsid", "--fork", "/bin/sh", "-c", RECORD, str(self.pid_file), *command],
-                env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=True,
-            )  # fmt: skip
-        deadline = time.monotonic() + RECORD_SECONDS
-        while (recorded := self._recorded()) is None:
-            if time.monotonic() > deadline:
-                raise ConfigurationError(f"{self.name} did not start", hint=f"see {self.log}")
-            time.sleep(0.005)
+        try:
+            with self.log.open("ab") as log:
+                subprocess.run(
+                    ["setsid", "--fork", "/bin/sh", "-c", RECORD, str(self.pid_file), *command],
+                    env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=True,
+                )  # fmt: skip
+        finally:  # interrupted or not, return only when `stop` can find what was started
+            recorded = self._await_record()
+        if recorded is None:
+            raise ConfigurationError(f"{self.name} did not start", hint=f"see {self.log}")
         return recorded.pid
 
     def stop(self, grace_seconds: float = 10.0) -> bool:
@@ -116,6 +116,12 @@ class Daemon:
         """The last lines of its log."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return "\n".join(lines[-TAIL_LINES:])
+
+    def _await_record(self) -> Stat | None:
+        deadline = time.monotonic() + RECORD_SECONDS
+        while (recorded := self._recorded()) is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        return recorded
 
     def _recorded(self) -> Stat | None:
         try:

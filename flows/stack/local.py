@@ -1,13 +1,14 @@
 """The local stack: start its parts side by side, wait until each answers, end them all."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from filelock import AcquireReturnProxy, FileLock, Timeout
+from filelock import FileLock, Timeout
 
 from flows.stack.daemon import Daemon
 from flows.stack.parts import REPOSITORY, Part, all_parts, environment, taken
@@ -41,16 +42,19 @@ class LocalStack:
     Args:
         settings: Places and ports.
         deployments: File of the deployments.
+        parts: Every part there is. Default: those of `flows.stack.parts`.
 
     Example:
         >>> LocalStack(Settings(home="/tmp/nothing-here")).down()
         []
     """
 
-    def __init__(self, settings: Settings, deployments: Path = REPOSITORY / "prefect.yaml") -> None:
+    def __init__(
+        self, settings: Settings, deployments: Path = REPOSITORY / "prefect.yaml", parts: Mapping[str, Part] | None = None
+    ) -> None:
         self._settings = settings
         self._deployments = deployments
-        self._parts = all_parts(settings)
+        self._parts = all_parts(settings) if parts is None else parts
 
     def up(self, names: Sequence[str] = PARTS) -> list[Status]:
         """Start those parts that do not run and wait until all answer. Interrupted or failed, it ends what it started.
@@ -60,10 +64,12 @@ class LocalStack:
         """
         with self._only_one():
             missing = [self._parts[name] for name in names if self._daemon(name).pid is None]
+            # What a killed predecessor left behind would keep its port.
+            self._stop([part.name for part in missing])
             self._refuse_taken_ports(missing)
             copy_templates(self._settings)
             try:
-                self._start(missing)
+                self._start(missing, register="worker" in names)
             except BaseException:
                 self._stop([part.name for part in missing])
                 raise
@@ -74,22 +80,19 @@ class LocalStack:
         with self._only_one():
             return self._stop(self._parts)
 
-    def status(self, names: Iterable[str] = PARTS) -> list[Status]:
-        """How each part is doing."""
-        return [self._status(self._parts[name]) for name in names]
+    def status(self, names: Iterable[str] | None = None) -> list[Status]:
+        """How each part is doing. Default: all."""
+        return [self._status(self._parts[name]) for name in (self._parts if names is None else names)]
 
-    def _start(self, missing: Sequence[Part]) -> None:
-        for part in missing:
-            # What a killed predecessor left behind would keep the port, or serve a socket that nobody knows.
-            self._daemon(part.name).stop()
+    def _start(self, missing: Sequence[Part], *, register: bool) -> None:
         for part in missing:
             if not part.waits:
                 self._daemon(part.name).start(part.command, self._environment, REPOSITORY)
-        if any(part.name in CORE for part in missing):
-            from flows.stack.registration import register  # imports Prefect, while its server does the same
+        if register:
+            from flows.stack import registration  # imports Prefect, while its server does the same
 
             self._wait(self._parts["prefect"])
-            register(self._settings, self._deployments)
+            registration.register(self._settings, self._deployments)
         for part in missing:
             if part.waits:
                 self._daemon(part.name).start(part.command, self._environment, REPOSITORY)
@@ -129,7 +132,7 @@ class LocalStack:
     def _environment(self) -> dict[str, str]:
         return environment(self._settings)
 
-    def _only_one(self) -> AcquireReturnProxy:
+    def _only_one(self) -> AbstractContextManager[object]:
         run = Path(self._settings.home) / "run"
         run.mkdir(parents=True, exist_ok=True)
         try:

@@ -16,16 +16,15 @@ from flows.warm.zygote import HEAVY, Zygote, preload
 
 
 def main() -> None:
-    """Listen first, so that early clients wait instead of starting cold; then import; then serve."""
+    """Import, then listen: a socket that is there belongs to a process that is warm."""
     parser = argparse.ArgumentParser(prog="python -m flows.warm")
     parser.add_argument("word", choices=["serve"])
     parser.add_argument("--socket", type=Path, required=True)
     parser.add_argument("--preload", nargs="*", default=HEAVY, metavar="MODULE")
     options = parser.parse_args()
     options.socket.parent.mkdir(parents=True, exist_ok=True)
-    zygote = Zygote(options.socket)
     preload(options.preload)
-    connection = zygote.serve()
+    connection = Zygote(options.socket).serve()
     if connection is not None:
         request = receive(connection)
         end(lambda: run(request)) if request else os._exit(0)
