@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from pydantic import AwareDatetime
+
 from model_code.evidence import Action, ActionName, Evidence, Fact
 from model_code.trouble import Trouble, trouble_of
 from model_code.usecase import Policy
@@ -23,6 +25,7 @@ class Verdict(Fact):
         side_effects: `page` a person, `refresh` the data.
         scope: The series that asked for it; empty means all of them.
         to_version: Where a rollback goes.
+        since: First origin of the trouble that is acted on; a retrain is judged on the origins from there.
     """
 
     action: ActionName
@@ -30,6 +33,7 @@ class Verdict(Fact):
     side_effects: tuple[SideEffect, ...] = ()
     scope: tuple[str, ...] = ()
     to_version: str | None = None
+    since: AwareDatetime | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ def decide(policy: Policy, evidence: Evidence, history: Sequence[Action], now: d
         side_effects=effects,
         scope=() if len(asking) == len(wishes) else asking,
         to_version=evidence.previous if action == "rollback" else None,
+        since=min((since for name in asking if (since := troubles[name].since) is not None), default=None),
     )
 
 
@@ -137,7 +142,7 @@ def _rollback_wish(trouble: Trouble, evidence: Evidence) -> _Wish:
 def _restraint(policy: Policy, history: Sequence[Action], now: datetime) -> str | None:
     """Why an action has to wait, if it has to."""
     done = [action for action in history if action.action != "hold"]
-    latest = max(done, key=lambda action: action.at, default=None)
+    latest = max(done, key=lambda action: (action.at, action.action), default=None)
     if latest is not None and now - latest.at < policy.cooldown:
         return f"cooling down: {latest.action} {_hours(now - latest.at)} ago, {_hours(policy.cooldown)} lie between two actions"
     recent = sum(now - action.at < WEEK for action in done)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from model_code.evidence import Evidence, OriginEvidence, SeriesEvidence
 from model_code.usecase import Policy
@@ -53,6 +54,12 @@ class Trouble:
         """Latest origins whose level has left the normal on one side."""
         since = self.series.level_since
         return () if since is None else tuple(point for point in self.points if point.origin >= since)
+
+    @property
+    def since(self) -> datetime | None:
+        """First origin of the trouble: of the level's excursion where it alarms, else of the run of bad origins."""
+        points = self.excursion if self.alarm and self.excursion else self._run()
+        return points[0].origin if points else None
 
     @property
     def level_moved(self) -> bool:
