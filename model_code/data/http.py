@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from model_code.errors import SourceChanged, SourceError, SourceRefused, SourceUnavailable
+from model_code.errors import ConfigurationError, SourceChanged, SourceError, SourceRefused, SourceUnavailable
 
 Params = Sequence[tuple[str, str]]
 MAX_REASON = 200
@@ -71,13 +71,23 @@ class Http:
     refused_hint: str = ""
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
-    rng: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311 - jitter, not secrecy
+    rng: random.Random = field(default_factory=random.Random)  # unseeded: clients must not wait in step
     _free_at: float = field(default=0.0, init=False, repr=False)
 
     @contextmanager
     def session(self) -> Iterator["Session"]:
-        """An open connection; closed at the end of the block."""
-        with httpx.Client(base_url=self.base_url, timeout=self.limits.timeout) as client:
+        """An open connection; closed at the end of the block.
+
+        Raises:
+            ConfigurationError: The address is none.
+        """
+        try:
+            url = httpx.URL(self.base_url)
+        except httpx.InvalidURL as error:
+            raise ConfigurationError(f"{self.base_url!r} is no address: {error}", hint="see docs/sources.md") from error
+        if url.scheme not in ("http", "https") or not url.host:
+            raise ConfigurationError(f"{self.base_url!r} is no address", hint="write it like https://api.example.org")
+        with httpx.Client(base_url=url, timeout=self.limits.timeout) as client:
             yield Session(self, client)
 
     def wait_for_turn(self, cost: float) -> None:

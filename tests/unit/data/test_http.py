@@ -10,7 +10,7 @@ import pytest
 from model_code.data.fakes import FakeServer
 from model_code.data.fakes.server import Answer
 from model_code.data.http import Http, Limits
-from model_code.errors import SourceChanged, SourceRefused, SourceUnavailable
+from model_code.errors import ConfigurationError, SourceChanged, SourceRefused, SourceUnavailable
 
 SECRET = "s3cr3t-key"
 
@@ -182,6 +182,12 @@ def test_get_json__nobody_listens():
         address = gone.url
 
     with pytest.raises(SourceUnavailable, match="connection failed"):
+        ask(client(address))
+
+
+@pytest.mark.parametrize("address", ["api.eia.gov", "ftp://api.eia.gov", "", "http://", "http://[::1"])
+def test_session__refuses_what_is_no_address(address):
+    with pytest.raises(ConfigurationError, match="is no address"):
         ask(client(address))
 
 
