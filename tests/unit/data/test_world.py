@@ -1,13 +1,14 @@
 """The perturbed world: seeded, independent of how a range is cut, and healed by its own corrections."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from model_code.data.pages import page
-from model_code.data.world import World
+from model_code.data.world import Imperfections, World
 from model_code.errors import ConfigurationError
 from tests.source_cases import ELECDEMAND, usecase_with, utc
 
@@ -126,3 +127,13 @@ def test_load__refuses_a_wrong_file(tmp_path, content):
 def test_load__refuses_an_absent_file(tmp_path):
     with pytest.raises(ConfigurationError, match=r"world\.json"):
         World.load(tmp_path / "world.json")
+
+
+def test_world__the_example_of_the_documentation_is_one():
+    text = (Path(__file__).parents[3] / "docs" / "sources.md").read_text()
+
+    example = World.model_validate_json(text.split("```json\n")[1].split("```")[0])
+
+    assert example.perturbs
+    for name in Imperfections.model_fields:
+        assert f"`{name}`" in text or f'"{name}"' in text, f"docs/sources.md does not tell of {name}"
