@@ -32,7 +32,7 @@ FileName = Annotated[str, Field(pattern=rf"^{_PART}(/{_PART}){{0,3}}$")]
 class Manifest(BaseModel):
     """`manifest.json`; its SHA-256 is the bundle's name. Nothing in it depends on when or where it was written."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     format: Literal["evenkeel-bundle/1"] = FORMAT
     usecase: str
