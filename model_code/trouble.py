@@ -94,17 +94,16 @@ class Trouble:
 
     @property
     def stale_model(self) -> bool:
-        """Bad for long without a change of the level: beaten by the baseline, or simply too long where there is none."""
+        """Bad for long, or far off for a shorter while, without a change of the level; and the baseline does not share it."""
         near = self.points[-self.policy.near_origins :]
-        told = [(point.loss, point.baseline_loss) for point in near if point.baseline_loss is not None]
-        if told:
-            full = len(told) >= self.policy.near_origins
-            return full and self._mostly_bad(near) and self._clearly_better(told)
-        return self.lasting
+        far_off = sum(point.ratio > self.policy.blatant_ratio for point in near) >= MOSTLY * self.policy.near_origins
+        judged = self.points[-self.policy.stale_origins :] if self.lasting else near
+        told = [(point.loss, point.baseline_loss) for point in judged if point.baseline_loss is not None]
+        return (self.lasting or far_off) and (not told or self._clearly_better(told))
 
     @property
     def lasting(self) -> bool:
-        """Mostly bad for as long as a model without a baseline to beat may be."""
+        """Mostly bad for as long as a season's whim may last."""
         long = self.points[-self.policy.stale_origins :]
         return len(long) >= self.policy.stale_origins and self._mostly_bad(long)
 
@@ -115,7 +114,7 @@ class Trouble:
         objective = self.evidence.coverage_objective
         if coverage is None or objective is None or self.breach or self.alarm:
             return False
-        return coverage < objective - self.policy.coverage_slack and self._mean_ratio(self._covered()) < self.policy.ratio_breach
+        return coverage < objective - self.policy.coverage_slack and self._mean_ratio(self._covered()) <= self.policy.ratio_near
 
     @property
     def ratio_text(self) -> str:
@@ -144,11 +143,11 @@ class Trouble:
     @property
     def stale_text(self) -> str:
         """Why the model is called stale."""
-        near = self.points[-self.policy.near_origins :]
-        told = [point.baseline_loss for point in near if point.baseline_loss is not None]
-        mine = sum(point.loss for point in near) / len(near)
+        judged = self.points[-(self.policy.stale_origins if self.lasting else self.policy.near_origins) :]
+        told = [point.baseline_loss for point in judged if point.baseline_loss is not None]
+        mine = sum(point.loss for point in judged) / len(judged)
         against = f" against {sum(told) / len(told):.3g} of the baseline" if told else ""
-        return f"mean loss {mine:.3g}{against} over {len(near)} origins while {self.level_text}"
+        return f"mean loss {mine:.3g}{against} over {len(judged)} origins while {self.level_text}"
 
     @property
     def coverage_text(self) -> str:

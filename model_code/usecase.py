@@ -170,13 +170,28 @@ class Promotion(Spec):
     min_gain: float = Field(0.0, ge=0, lt=1, description="Least relative gain.")
 
 
-class Retrain(Spec):
-    """What a retrain after trouble tries."""
+class Candidate(Spec):
+    """A model family with its parameters: what a search proposes, a slate lists and a bundle records."""
 
-    half_lives_days: tuple[float, ...] = Field(
-        (14.0,), description="Memories tried beside each family's searched one; short ones follow a changed world sooner."
+    family: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    half_life_days: float | None = Field(None, gt=0, description="Age at which a row counts half. Default: all rows count alike.")
+
+
+class Retrain(Spec):
+    """What a retrain after trouble tries, and when its winner replaces the champion."""
+
+    slate: tuple[Candidate, ...] = Field(
+        (),
+        description="Tried beside the best of each family as last searched; fixed beforehand, so that nothing is tuned on the origins that judge.",
     )
     warm_up: int = Field(2, ge=1, description="Origins just before the trouble that choose the slate's first leader.")
+    confidence: float = Field(
+        0.8,
+        gt=0.5,
+        lt=1,
+        description="One-sided confidence that the winner's loss is lower. Less than for a promotion in calm: the champion is known to be in trouble, and a wrong move can be rolled back.",
+    )
 
 
 class Drift(Spec):
@@ -211,9 +226,9 @@ class Policy(Spec):
         3.0, gt=1, description="Every origin since a release above this: a rollback need not wait for min_origins, only for two."
     )
     stale_origins: int = Field(
-        14, ge=2, description="Latest origins that must be mostly bad before a loss without drift of the level means: retrain."
+        21, ge=2, description="Latest origins that must be mostly bad before a loss without drift of the level means: retrain."
     )
-    coverage_origins: int = Field(14, ge=2, description="Latest origins over which coverage is judged.")
+    coverage_origins: int = Field(21, ge=2, description="Latest origins over which coverage is judged.")
     coverage_slack: float = Field(0.15, gt=0, lt=1, description="Coverage this far below the objective: recalibrate.")
     max_data_age: timedelta = Field(timedelta(days=1), description="Older data are at fault, not the model: refresh.")
     max_quarantined: float = Field(

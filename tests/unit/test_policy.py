@@ -68,16 +68,21 @@ CASES: list[Case] = [
     # -- a hard spell, a stale model
     ("cold days, baseline no better", evidence(series("..........xxx.", baseline="..........xxx.")), (), "hold", "baseline is no better"),
     ("a hard week, baseline no better", evidence(series("." * 7 + "xxxxxxx", baseline="." * 7 + "xxxxxxx")), (), "hold", "hard spell"),
-    ("a week beaten by the baseline", evidence(series("." * 7 + "xxxxxxx", baseline=CALM)), (), "retrain", "stale"),
-    ("four days beaten by the baseline", evidence(series("." * 10 + "xxxx", baseline=CALM)), (), "hold", "hard spell"),
-    ("two bad weeks, no baseline", evidence(series("x" * 14)), (), "retrain", "stale"),
-    ("one bad week, no baseline", evidence(series("." * 7 + "x" * 7)), (), "hold", "hard spell"),
-    ("two hard weeks shared by the baseline", evidence(series("x" * 14, baseline="x" * 14)), (), "hold", "hard spell"),
+    ("a bad week beaten by the baseline waits", evidence(series("." * 7 + "xxxxxxx", baseline=CALM)), (), "hold", "hard spell"),
+    ("a week far off, beaten by the baseline", evidence(series("." * 7 + "XXXXXXX", baseline=CALM)), (), "retrain", "stale"),
+    ("a week far off, no baseline", evidence(series("." * 7 + "XXXXXXX")), (), "retrain", "stale"),
+    ("a week far off, the baseline too", evidence(series("." * 7 + "XXXXXXX", baseline=" " * 7 + "XXXXXXX")), (), "hold", "baseline is no better"),
+    ("four days far off, beaten by the baseline", evidence(series("." * 10 + "XXXX", baseline=CALM)), (), "hold", "hard spell"),
+    ("three bad weeks, no baseline", evidence(series("x" * 21)), (), "retrain", "stale"),
+    ("three bad weeks beaten by the baseline", evidence(series("x" * 21, baseline="." * 21)), (), "retrain", "stale"),
+    ("two bad weeks, no baseline", evidence(series("." * 7 + "x" * 14)), (), "hold", "hard spell"),
+    ("three hard weeks shared by the baseline", evidence(series("x" * 21, baseline="x" * 21)), (), "hold", "hard spell"),
     # -- intervals
-    ("coverage slipped", evidence(series(CALM, coverage=0.7)), (), "recalibrate", "70%"),
-    ("coverage a little low", evidence(series(CALM, coverage=0.8)), (), "hold", "even keel"),
-    ("coverage slipped over few origins", evidence(series("." * 13, coverage=0.5)), (), "hold", "even keel"),
-    ("coverage slipped while the loss is bad", evidence(series("." * 10 + "xxxx", coverage=0.5)), (), "hold", "hard spell"),
+    ("coverage slipped", evidence(series("." * 21, coverage=0.7)), (), "recalibrate", "70%"),
+    ("coverage a little low", evidence(series("." * 21, coverage=0.8)), (), "hold", "even keel"),
+    ("coverage slipped over few origins", evidence(series("." * 20, coverage=0.5)), (), "hold", "even keel"),
+    ("coverage slipped while the loss is bad", evidence(series("." * 17 + "xxxx", coverage=0.5)), (), "hold", "hard spell"),
+    ("coverage slipped with a loss too high on the mean", evidence(series("o" * 21, coverage=0.5)), (), "hold", "even keel"),
     ("no intervals", evidence(series(CALM, coverage=None), coverage_objective=None), (), "hold", "even keel"),
     # -- restraint
     ("cooling down after a retrain", evidence(series("..........xxxx", level="AAAA")), (action("retrain", 2),), "hold", "cooling down"),
@@ -121,8 +126,8 @@ def test_decide__says_since_when() -> None:
     assert decide(P, evidence(series(CALM)), (), NOW).since is None
 
 
-def test_decide__two_hard_weeks_call_a_person() -> None:
-    assert decide(P, evidence(series("x" * 14, baseline="x" * 14)), (), NOW).side_effects == ("page",)
+def test_decide__three_hard_weeks_call_a_person() -> None:
+    assert decide(P, evidence(series("x" * 21, baseline="x" * 21)), (), NOW).side_effects == ("page",)
     assert decide(P, evidence(series("." * 10 + "xxxx")), (), NOW).side_effects == ()
 
 
