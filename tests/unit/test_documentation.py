@@ -1,0 +1,168 @@
+"""Completeness: what the documents must list is discovered, and a failure prints what to paste."""
+
+import ast
+import re
+import subprocess
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from pydantic_core import PydanticUndefined
+
+from model_code.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parent.parent.parent
+PACKAGES = ("model_code", "services", "monitoring", "flows", "tests", "benchmarks")
+# Run as programs, or loaded by another package by name: nothing imports them.
+NOT_IMPORTED = {
+    "uv": "Makefile",
+    "pytest-timeout": "pyproject.toml",
+    "pytest-xdist": "Makefile",
+    "ruff": "Makefile",
+    "mypy": "Makefile",
+    "import-linter": "Makefile",
+    "types-pyyaml": "pyproject.toml",
+    "pandas-stubs": "pyproject.toml",
+    "fastapi": "requirements/runtime.in",
+    "psycopg": "model_code/sql.py",
+}
+MINE = Path(__file__).name
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return [path for name in listed.stdout.splitlines() if (path := ROOT / name).is_file()]
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def declared() -> set[str]:
+    lines = [line for path in sorted((ROOT / "requirements").glob("*.in")) for line in path.read_text().splitlines()]
+    names = [re.match(r"[A-Za-z0-9._-]+", line) for line in lines if line and not line.startswith(("#", "-"))]
+    return {canonical(name.group()) for name in names if name}
+
+
+def imported() -> set[str]:
+    """Distributions whose modules some file of Evenkeel imports."""
+    modules = set()
+    for path in (path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                modules |= {name.name.partition(".")[0] for name in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                modules.add(node.module.partition(".")[0])
+    found = packages_distributions()
+    return {canonical(name) for module in modules for name in found.get(module, ())}
+
+
+def table_rows() -> dict[str, list[str]]:
+    """Rows of the README's table of dependencies, by package: the cells after its name."""
+    text = (ROOT / "README.md").read_text()
+    table = text.partition("<!-- dependencies -->")[2].partition("<!-- /dependencies -->")[0]
+    rows = [
+        [cell.strip() for cell in line.strip().strip("|").split("|")] for line in table.splitlines() if line.startswith("| `")
+    ]
+    return {canonical(row[0].strip("`")): row[1:] for row in rows}
+
+
+def settings_page() -> str:
+    """What `docs/settings.md` must say."""
+    lines = [
+        "# Settings",
+        "",
+        "Every setting is an environment variable; a misspelt name is refused, with the right one suggested. Paths may be relative",
+        "to the folder of the command. This page follows from `model_code/settings.py`; a test holds it to that.",
+        "",
+        "| variable | type | default | what it is, and why that default |",
+        "|---|---|---|---|",
+    ]
+    for name, field in Settings.model_fields.items():
+        kind = getattr(field.annotation, "__name__", str(field.annotation)).replace("|", "or")
+        default = (
+            "required" if field.default is PydanticUndefined else f"`{field.default}`" if field.default not in ("", None) else ""
+        )
+        lines.append(f"| `{PREFIX}{name.upper()}` | {kind} | {default} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def test_settings__are_all_documented() -> None:
+    page = ROOT / "docs" / "settings.md"
+
+    if not page.exists() or page.read_text() != settings_page():
+        pytest.fail(f"docs/settings.md must be:\n{settings_page()}", pytrace=False)
+
+
+def test_settings__say_what_they_are() -> None:
+    silent = [name for name, field in Settings.model_fields.items() if not field.description]
+
+    assert silent == []
+
+
+def test_dependencies__are_all_imported_or_run() -> None:
+    assert declared() - imported() - set(NOT_IMPORTED) == set()
+
+
+@pytest.mark.parametrize(("package", "place"), NOT_IMPORTED.items())
+def test_dependencies__that_are_not_imported_are_declared_and_named_where_they_serve(package: str, place: str) -> None:
+    words = {"import-linter": "importlinter", "pytest-xdist": "-n ", "pytest-timeout": "timeout", "types-pyyaml": "yaml"}
+
+    assert package in declared()
+    assert words.get(package, package.removesuffix("-stubs")) in (ROOT / place).read_text()
+
+
+def test_dependencies__each_have_a_row_in_the_readme() -> None:
+    missing, unknown = declared() - set(table_rows()), set(table_rows()) - declared()
+
+    rows = "\n".join(f"| `{name}` | role | `file` | what breaks without it |" for name in sorted(missing))
+    assert not missing, f"add to the table in README.md:\n{rows}"
+    assert not unknown, "in the table of README.md, but not in requirements/*.in"
+
+
+def test_dependencies__name_files_that_exist() -> None:
+    wrong = {
+        name: place
+        for name, (_, places, _) in table_rows().items()
+        for place in re.findall(r"`([^`]+)`", places)
+        if not [*ROOT.glob(place)]
+    }
+
+    assert wrong == {}
+
+
+def test_repository__names_no_machine_path_and_no_package_host() -> None:
+    # Put together here, so that this file is no hit itself.
+    forbidden = re.compile(
+        "|".join(["/wor" + "k/", "shar" + r"ed/(cluster|data|hooks)", r"files\.python" + "hosted", r"\bpypi" + r"\.org"])
+    )
+
+    hits = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in tracked()
+        if path.suffix not in {".png", ".parquet", ".ico"} and path.stat().st_size < 5_000_000
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1)
+        if forbidden.search(line)
+    ]
+
+    assert hits == []
+
+
+def test_repository__keeps_files_short() -> None:
+    long = {
+        str(path.relative_to(ROOT)): count
+        for path in tracked()
+        if path.suffix == ".py" and path.parts[len(ROOT.parts)] != "tests" and (count := len(path.read_text().splitlines())) > 300
+    }
+
+    assert long == {}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "adr").glob("*.md")), ids=lambda path: path.stem)
+def test_adr__has_context_decision_and_consequences(path: Path) -> None:
+    text = path.read_text()
+
+    assert re.match(rf"# {int(path.name[:4])}\. ", text)
+    assert re.findall(r"^## (.+)$", text, re.M) == ["Context", "Decision", "Consequences"]
