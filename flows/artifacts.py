@@ -24,7 +24,9 @@ def bars(usecase: str, what: str, values: pd.Series, unit: str, description: str
     """Show a series as a plot of bars, in text, so that the UI needs nothing else."""
     shown = values.tail(60)
     top = float(shown.max()) if len(shown) else 0.0
-    lines = [f"{name!s:>12} {'█' * round(BARS * value / top) if top > 0 else ''} {value:.4g} {unit}" for name, value in shown.items()]
+    lines = [
+        f"{name!s:>12} {'█' * round(BARS * value / top) if top > 0 else ''} {value:.4g} {unit}" for name, value in shown.items()
+    ]
     create_markdown_artifact(key=key(usecase, what), markdown="```\n" + "\n".join(lines) + "\n```", description=description)
 
 

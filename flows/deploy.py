@@ -3,11 +3,11 @@
 from typing import Any
 
 from prefect import flow, get_run_logger
+from services.rollout.local import LocalTarget
 
 from flows import artifacts
 from flows.params import DeployParams
 from model_code.installation import Installation
-from services.rollout.local import LocalTarget
 
 
 @flow(name="deploy", persist_result=True, result_serializer="json")
@@ -16,6 +16,6 @@ def deploy(params: DeployParams) -> dict[str, Any]:
     place = Installation.open(params.usecase)
     status = LocalTarget(place.settings).deploy(place.usecase)
     get_run_logger().info("serving at %s", status.url)
-    row = status.model_dump(mode="json")
+    row: dict[str, Any] = status.model_dump(mode="json")
     artifacts.table(params.usecase, "deploy", [row], "The running endpoint")
     return row

@@ -4,12 +4,15 @@ from typing import Any
 
 import pandas as pd
 from prefect import flow, get_run_logger
+from services.client import ForecastClient
 
 from flows import artifacts
 from flows.params import ForecastParams
 from model_code.installation import Installation
 from model_code.origins import latest_origin, origins_between
-from services.client import ForecastClient
+
+SCHEDULED = "forecast/"
+CATCH_UP = pd.Timedelta(days=7)  # a schedule that stood still for longer asks with `since`
 
 
 @flow(name="forecast", persist_result=True, result_serializer="json")
@@ -30,17 +33,16 @@ def forecast(params: ForecastParams) -> dict[str, Any]:
 
 def request_id(usecase: str, origin: pd.Timestamp) -> str:
     """The id of the scheduled request for one origin."""
-    return f"forecast/{usecase}/{origin.isoformat()}"
+    return f"{SCHEDULED}{usecase}/{origin.isoformat()}"
 
 
 def due_origins(place: Installation, params: ForecastParams) -> list[pd.Timestamp]:
-    """Origins up to now that have no answer yet."""
+    """Origins up to now without a scheduled answer: from `since`, else since the first answer of the last week."""
     spec, now = place.usecase.spec, place.present(params.now)
-    newest = place.predictions.newest(place.usecase.name)
-    if params.since is not None:
-        start = pd.Timestamp(params.since)
-    elif newest is not None:
-        start = pd.Timestamp(newest) + pd.Timedelta(microseconds=1)
-    else:
-        start = latest_origin(spec, now)
-    return origins_between(spec, start, now + pd.Timedelta(microseconds=1))
+    just_after = now + pd.Timedelta(microseconds=1)
+    start = pd.Timestamp(params.since) if params.since is not None else now - CATCH_UP
+    kept = place.predictions.between(place.usecase.name, start, just_after)
+    answered = set(kept[kept["request_id"].str.startswith(SCHEDULED)]["origin"])
+    if params.since is None:
+        start = min(answered, default=latest_origin(spec, now))
+    return [origin for origin in origins_between(spec, start, just_after) if origin not in answered]

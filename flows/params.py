@@ -8,8 +8,14 @@ class Params(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    usecase: str = Field("demand_victoria", title="Use case", description="Name of the use case's folder.", pattern=r"^[a-z][a-z0-9_]{1,40}$")
-    now: AwareDatetime | None = Field(None, title="Present", description="The moment to act at; a simulation sets it. Empty: the clock, or the fixed present of a data set that has ended.")
+    usecase: str = Field(
+        "demand_victoria", title="Use case", description="Name of the use case's folder.", pattern=r"^[a-z][a-z0-9_]{1,40}$"
+    )
+    now: AwareDatetime | None = Field(
+        None,
+        title="Present",
+        description="The moment to act at; a simulation sets it. Empty: the clock, or the fixed present of a data set that has ended.",
+    )
 
 
 class RefreshParams(Params):
@@ -27,13 +33,17 @@ class BackfillParams(Params):
 class SearchParams(Params):
     """Search hyperparameters by backtest."""
 
-    trials: int | None = Field(None, ge=1, le=1000, title="Trials", description="How many candidates to try. Empty: as the use case says.")
+    trials: int | None = Field(
+        None, ge=1, le=1000, title="Trials", description="How many candidates to try. Empty: as the use case says."
+    )
 
 
 class TrainParams(Params):
     """Fit the best candidate, judge it on the holdout, register it as challenger."""
 
-    search_run: str | None = Field(None, title="Search run", description="MLflow run of a search. Empty: the newest finished one.")
+    search_run: str | None = Field(
+        None, title="Search run", description="MLflow run of a search. Empty: the newest finished one."
+    )
 
 
 class PromoteParams(Params):
@@ -52,7 +62,9 @@ class DeployParams(Params):
 class ForecastParams(Params):
     """Ask the service for every origin that is due and not yet answered."""
 
-    since: AwareDatetime | None = Field(None, title="Since", description="First origin to look at. Empty: the newest answered one, else the last due one.")
+    since: AwareDatetime | None = Field(
+        None, title="Since", description="First origin to look at. Empty: what the last week left open."
+    )
 
 
 class MonitorParams(Params):

@@ -28,7 +28,9 @@ def backfill(params: BackfillParams) -> list[dict[str, Any]]:
     return _each_feed(place, feeds, params, {"start": params.start, "end": params.end})
 
 
-def _each_feed(place: Installation, feeds: list[str], params: RefreshParams | BackfillParams, span: dict[str, Any]) -> list[dict[str, Any]]:
+def _each_feed(
+    place: Installation, feeds: list[str], params: RefreshParams | BackfillParams, span: dict[str, Any]
+) -> list[dict[str, Any]]:
     log, now = get_run_logger(), place.present(params.now)
     reports: list[RefreshReport] = []
     for feed in feeds:

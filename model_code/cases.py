@@ -48,7 +48,7 @@ def build_features(usecase: UseCase, known: Known, origin: pd.Timestamp, rows: p
     Raises:
         DataError: That code broke its contract (rows lost, columns that are no floats).
     """
-    features = usecase.features.build(known, origin, rows, usecase.spec)
+    features: pd.DataFrame = usecase.features.build(known, origin, rows, usecase.spec)
     if len(features) != len(rows) or not all(kind == np.float64 for kind in features.dtypes):
         raise DataError(
             f"{usecase.folder / 'features.py'}: build() gave {len(features)} rows of {sorted(set(map(str, features.dtypes)))}",

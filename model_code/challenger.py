@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from model_code import drift
@@ -16,9 +17,9 @@ from model_code.evaluation import per_origin, summary
 from model_code.installation import Installation
 from model_code.models import Model
 from model_code.series import conditions, per_series
-from model_code.training import Candidate, fit
+from model_code.training import fit
 from model_code.tuning import Split, split
-from model_code.usecase import UseCase
+from model_code.usecase import Candidate, UseCase
 
 Progress = Callable[[str], None]
 GOLDEN_ROWS = 8
@@ -175,6 +176,6 @@ def profile_of(
     }
 
 
-def _spread(rows: int) -> "pd.Series[bool]":
+def _spread(rows: int) -> np.ndarray:
     wanted = {round(i * (rows - 1) / (GOLDEN_ROWS - 1)) for i in range(GOLDEN_ROWS)}
-    return pd.Series([i in wanted for i in range(rows)]).to_numpy()
+    return np.array([i in wanted for i in range(rows)])

@@ -8,7 +8,8 @@ from model_code.usecase import UseCaseSpec
 
 def row_loss(value: np.ndarray, truth: np.ndarray, task: str) -> np.ndarray:
     """Absolute error of each row (n,); squared error of the probability (Brier) for a classification."""
-    return np.abs(value - truth) if task == "forecast" else (value - truth) ** 2
+    loss: np.ndarray = np.abs(value - truth) if task == "forecast" else (value - truth) ** 2
+    return loss
 
 
 def per_origin(scored: pd.DataFrame, spec: UseCaseSpec) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Building blocks of features: every one reads a `Known`, so none can see past the origin."""
 
+from datetime import timedelta
 from functools import lru_cache
 
 import holidays
@@ -24,12 +25,26 @@ def lagged(values: pd.Series, times: pd.DatetimeIndex, lags: list[pd.Timedelta])
         [1.0, 2.0]
     """
     result = np.full(len(times), np.nan)
+    stamps = _microseconds(times)
     for lag in lags:
         missing = np.isnan(result)
         if not missing.any():
             break
-        result[missing] = values.reindex(times[missing] - lag).to_numpy(float)
+        result[missing] = _at(values, stamps[missing] - round(lag.total_seconds() * 1e6))
     return result
+
+
+def _microseconds(times: pd.DatetimeIndex) -> np.ndarray:
+    return np.asarray(times.as_unit("us").asi8)
+
+
+def _at(values: pd.Series, stamps: np.ndarray) -> np.ndarray:
+    """The values at microsecond stamps, NaN where there is none; a plain search, since pandas' reindex rebuilds its engine."""
+    if values.empty:
+        return np.full(len(stamps), np.nan)
+    known = _microseconds(pd.DatetimeIndex(values.index))
+    place = np.minimum(np.searchsorted(known, stamps), len(known) - 1)
+    return np.where(known[place] == stamps, values.to_numpy(float)[place], np.nan)
 
 
 def trailing(values: pd.Series, origin: pd.Timestamp, window: pd.Timedelta) -> pd.Series:
@@ -70,9 +85,11 @@ def same_day_type(
         local: `times` in local time.
     """
     result = np.full(len(times), np.nan)
+    stamps = _microseconds(times)
+    dates, which = np.unique(local.date, return_inverse=True)
     for back in range(1, 15):
-        alike = np.array([off_on[day] for day in (local - back * DAY).date]) == off
+        alike = np.array([off_on[day - timedelta(days=back)] for day in dates])[which] == off
         wanted = np.isnan(result) & alike
         if wanted.any():
-            result[wanted] = values.reindex(times[wanted] - back * DAY).to_numpy(float)
+            result[wanted] = _at(values, stamps[wanted] - back * 86_400_000_000)
     return result

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+import numpy as np
 import pandas as pd
 
 from model_code.data.known import Known
@@ -69,7 +70,7 @@ def target_rows(spec: UseCaseSpec, origin: pd.Timestamp, entities: Sequence[str]
     return pd.DataFrame(
         {
             "entity": [entity for entity in entities for _ in times],
-            "time": pd.DatetimeIndex([*times] * len(entities), dtype="datetime64[us, UTC]"),
-            "step": [*range(len(times))] * len(entities),
+            "time": pd.DatetimeIndex(np.tile(times.as_unit("us").asi8, len(entities)).view("datetime64[us]"), tz="UTC"),
+            "step": np.tile(np.arange(len(times)), len(entities)),
         }
     )

@@ -16,8 +16,7 @@ from model_code.challenger import Evaluated, Progress, evaluate, history_split
 from model_code.data.known import KnownHistory
 from model_code.evaluation import per_origin
 from model_code.replay import replay
-from model_code.training import Candidate
-from model_code.usecase import UseCase
+from model_code.usecase import Candidate, UseCase
 from model_code.verdict import PairedVerdict, paired_verdict
 
 
@@ -34,19 +33,13 @@ class Retrained:
     losses: pd.DataFrame
 
 
-def slate(champion: Bundle, half_lives_days: Sequence[float]) -> list[Candidate]:
-    """The candidates of a retrain: the best of each family as last searched, as it was and with short memories."""
+def slate(champion: Bundle, fixed: Sequence[Candidate]) -> list[Candidate]:
+    """The candidates of a retrain: the best of each family as last searched, and those that the use case fixed."""
     searched = [
         Candidate(family=row["family"], parameters=row["parameters"], half_life_days=row["half_life_days"])
         for row in champion.profile["candidates"]
     ]
-    wanted = []
-    for candidate in searched:
-        lives = [candidate.half_life_days]
-        if candidate.family != "naive":
-            lives += [life for life in half_lives_days if life not in lives]
-        wanted += [candidate.model_copy(update={"half_life_days": life}) for life in lives]
-    return wanted
+    return [*searched, *(candidate for candidate in fixed if candidate not in searched)]
 
 
 def retrain(
@@ -68,7 +61,7 @@ def retrain(
     judged_on = [origin for origin in origins if origin >= trouble_since]
     before = [origin for origin in origins if origin < trouble_since][-usecase.spec.retrain.warm_up :]
     cases = build_cases(usecase, history, origins)
-    candidates = slate(champion, usecase.spec.retrain.half_lives_days)
+    candidates = slate(champion, usecase.spec.retrain.slate)
     walked = []
     for candidate in candidates:
         walked.append(backtest(usecase, candidate, cases, history, [*before, *judged_on], truth_at=now, refit_every=1, seed=seed))
@@ -77,7 +70,9 @@ def retrain(
         )
     losses = _follow_the_leader(walked, candidates, before, judged_on)
     losses["champion"] = _champion_losses(usecase, champion, cases, history, judged_on, now)
-    verdict = paired_verdict(losses["champion"].to_numpy(), losses["challenger"].to_numpy(), usecase.spec.promotion)
+    rule = usecase.spec.promotion.model_copy(update={"confidence": usecase.spec.retrain.confidence})
+    could_know = losses.iloc[1:]  # at the first origin nobody had seen the change: it tells nothing apart
+    verdict = paired_verdict(could_know["champion"].to_numpy(), could_know["challenger"].to_numpy(), rule)
     leader = candidates[_leader(walked, [*before, *judged_on])]
     return Retrained(evaluate(usecase, history, now, [leader], seed=seed), verdict, losses)
 
@@ -117,4 +112,4 @@ def _champion_losses(
     now: pd.Timestamp,
 ) -> pd.Series:
     answered = per_origin(replay(champion, cases.of(origins), history.truth(now)), usecase.spec)
-    return answered.set_index("origin")["loss"].reindex(pd.DatetimeIndex(origins)).reset_index(drop=True)
+    return answered.set_index("origin")["loss"].reindex(pd.DatetimeIndex(list(origins))).reset_index(drop=True)

@@ -1,24 +1,13 @@
 """Fitting one candidate on what was known at a cut; pure: data and parameters in, model out."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from model_code.cases import Cases
 from model_code.data.known import KnownHistory
 from model_code.errors import TooLittleData
 from model_code.models import Model, make_model
-from model_code.usecase import Spec, UseCase
-
-
-class Candidate(Spec):
-    """A model family with its parameters: what the search proposes and a bundle records."""
-
-    family: str
-    parameters: dict[str, Any] = Field(default_factory=dict)
-    half_life_days: float | None = Field(None, gt=0, description="Age at which a row counts half. Default: all rows count alike.")
+from model_code.usecase import Candidate, UseCase
 
 
 def fit(usecase: UseCase, candidate: Candidate, cases: Cases, history: KnownHistory, cut: pd.Timestamp, seed: int) -> Model:
@@ -46,5 +35,5 @@ def recency_weight(origins: pd.Series, cut: pd.Timestamp, half_life_days: float 
     """Weight of each row (n,): 1 at the cut, a half one half-life before it; None where all count alike."""
     if half_life_days is None:
         return None
-    age_days = (cut - origins) / pd.Timedelta(days=1)
+    age_days = (cut - origins).dt.total_seconds().to_numpy() / 86_400
     return np.asarray(0.5 ** (age_days / half_life_days), dtype=float)

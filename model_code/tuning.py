@@ -11,8 +11,7 @@ from model_code.cases import Cases
 from model_code.data.known import KnownHistory
 from model_code.errors import TooLittleData
 from model_code.models import family_class
-from model_code.training import Candidate
-from model_code.usecase import UseCase
+from model_code.usecase import Candidate, UseCase
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,7 @@ def search(
     *,
     truth_at: pd.Timestamp,
     seed: int,
+    trials: int | None = None,
     storage: str | None = None,
     study_name: str = "search",
     refit_every: int | None = None,
@@ -81,6 +81,7 @@ def search(
     """Try candidates of every family on `origins` until the number of trials or the time is used up.
 
     Args:
+        trials: How many candidates. Default: as the use case says.
         storage: SQL URL of Optuna's study; given again, a search that was killed goes on where it stopped.
         on_trial: Called after each trial (progress, logging).
     """
@@ -124,8 +125,9 @@ def search(
             on_trial(_trial(frozen))
 
     finished = sum(trial.state.is_finished() for trial in study.trials)
-    if finished < spec.trials:
-        study.optimize(objective, n_trials=spec.trials - finished, timeout=spec.timeout_seconds, callbacks=[report])
+    wanted = trials or spec.trials
+    if finished < wanted:
+        study.optimize(objective, n_trials=wanted - finished, timeout=spec.timeout_seconds, callbacks=[report])
     return Searched([_trial(frozen) for frozen in study.trials if "candidate" in frozen.user_attrs])
 
 

@@ -88,6 +88,7 @@ class _Revisions:
         self._time = ordered["time"].to_numpy("datetime64[us]")
         self._known_at = ordered["known_at"].to_numpy("datetime64[us]")
         same = (ordered["entity"] == ordered["entity"].shift()) & (ordered["time"] == ordered["time"].shift())
+        self._single = ordered["entity"].nunique() <= 1  # then the order by time is the order wanted
         self._key = np.cumsum(~same.to_numpy())
 
     def first_time(self) -> pd.Timestamp:
@@ -99,8 +100,11 @@ class _Revisions:
         rows = low + np.flatnonzero(self._known_at[low:high] <= _plain(moment))
         key = self._key[rows]
         latest = rows[np.append(key[1:] != key[:-1], True)] if len(rows) else rows
-        return self._values.iloc[latest].sort_values(["entity", "time"], kind="stable").reset_index(drop=True)
+        found = self._values.iloc[latest]
+        if not self._single:
+            found = found.sort_values(["entity", "time"], kind="stable")
+        return found.reset_index(drop=True)
 
 
 def _plain(moment: pd.Timestamp) -> np.datetime64:
-    return np.datetime64(moment.tz_convert("UTC").tz_localize(None).to_datetime64(), "us")
+    return np.datetime64(moment.tz_convert("UTC").tz_localize(None).to_pydatetime(), "us")

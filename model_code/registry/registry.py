@@ -138,6 +138,25 @@ class Registry:
             raise
         self._end(run, "FINISHED")
 
+    def run_params(self, usecase: str, kind: str, run_id: str | None = None) -> dict[str, str]:
+        """What was logged as parameters by the newest finished run of a kind, or by the run named.
+
+        Args:
+            usecase: Name of the use case.
+            kind: Its tag `kind`, such as `search`.
+            run_id: One run. Default: the newest finished one of the kind.
+
+        Raises:
+            RegistryError: There is no such run, or MLflow is unreachable.
+        """
+        wanted = f"tags.kind = '{kind}' and attributes.status = 'FINISHED'"
+        with self._connection.client() as client:
+            found = client.search_runs([self._experiment(usecase)], wanted, order_by=["attributes.end_time DESC"])
+        chosen = [run for run in found if run_id in (None, run.info.run_id)]
+        if not chosen:
+            raise RegistryError(f"{usecase}: no finished {kind} run {run_id or ''}", hint=f"run the {kind} flow first")
+        return dict(chosen[0].data.params)
+
     def trials(self, usecase: str, parent: str) -> list[Trial]:
         """The runs that are part of a search, in the order in which they began."""
         with self._connection.client() as client:

@@ -20,7 +20,7 @@ def build(known: "Known", origin: pd.Timestamp, rows: pd.DataFrame, spec: "UseCa
     Returns:
         Float columns, same order as `rows`. Demand in GW, temperature in °C.
     """
-    parts = [_entity(known, origin, entity, group, spec) for entity, group in rows.groupby("entity", sort=False)]
+    parts = [_entity(known, origin, str(entity), group, spec) for entity, group in rows.groupby("entity", sort=False)]
     return pd.concat(parts).reindex(rows.index).reset_index(drop=True)
 
 

@@ -1,0 +1,49 @@
+"""Monitor: join the truth, measure, let the policy judge, keep the verdict, and say *look* where something should act."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect import flow, get_run_logger
+
+from flows import artifacts
+from flows.events import BREACH, look
+from flows.params import MonitorParams
+from model_code.installation import Installation
+from model_code.ledger import Entry
+from monitoring import judgement
+from monitoring.gauges import GaugeStore
+from monitoring.readings import readings
+
+
+@flow(name="monitor", persist_result=True, result_serializer="json")
+def monitor(params: MonitorParams) -> dict[str, Any]:
+    """Judge the use case as known now; exported gauges, a ledger note, and an event where the verdict is not to hold."""
+    place = Installation.open(params.usecase)
+    now = place.present(params.now)
+    seen = judgement.look(place, now, judgement.feature_drift(place, now))
+    place.ledger.append(note(params.usecase, seen, now.to_pydatetime()))
+    gauges = GaugeStore(place.sql)
+    gauges.write(params.usecase, readings(seen.evidence, now.to_pydatetime(), seen.drift), datetime.now(UTC))
+    gauges.record_success(params.usecase, "monitor", datetime.now(UTC))
+    verdict = seen.verdict
+    get_run_logger().info("%s: %s", verdict.action, "; ".join(verdict.reasons))
+    artifacts.table(params.usecase, "verdict-now", [verdict.model_dump(mode="json")], "What the policy says, and why")
+    if verdict.action != "hold":
+        look(f"{BREACH}.{verdict.action}", params.usecase, now.isoformat(), reasons=list(verdict.reasons))
+    return verdict.model_dump(mode="json") | {"drifted_share": seen.evidence.drifted_share}
+
+
+def note(usecase: str, seen: judgement.Judgement, at: datetime) -> Entry:
+    """The verdict as a note in the ledger: what was seen and why; it moves nothing."""
+    verdict = seen.verdict
+    return Entry(
+        phase="note",
+        usecase=usecase,
+        action="verdict",
+        actor="monitor",
+        reason="; ".join(verdict.reasons),
+        scope=verdict.scope,
+        from_version=seen.evidence.champion,
+        evidence={"verdict": verdict.model_dump(mode="json"), "seen": seen.evidence.model_dump(mode="json")},
+        at=at,
+    )

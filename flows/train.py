@@ -1,0 +1,49 @@
+"""Train: judge the searched candidates on the holdout, fit the best, register it as challenger."""
+
+from typing import Any
+
+from prefect import flow, get_run_logger
+
+from flows import artifacts
+from flows.params import TrainParams
+from model_code.bundle import BundleRef
+from model_code.challenger import Evaluated, bundle_of, evaluate
+from model_code.installation import Installation
+from model_code.usecase import Candidate
+
+
+@flow(name="train", persist_result=True, result_serializer="json")
+def train(params: TrainParams) -> dict[str, Any]:
+    """Fit what the search found best on everything known, and register it; nothing is promoted here."""
+    place, log = Installation.open(params.usecase), get_run_logger()
+    now, seed = place.present(params.now), place.usecase.spec.seed
+    candidates = searched_candidates(place, params.search_run)
+    history = place.history(now)
+    evaluated = evaluate(place.usecase, history, now, candidates, seed=seed, progress=log.info)
+    version = register(place, bundle_of(place, history, now, evaluated, seed=seed), evaluated)
+    rows = [judged.row() for judged in evaluated.judged]
+    artifacts.table(params.usecase, "candidates", rows, "Backtest of the candidates; the holdout was never tuned on")
+    return {"version": version, "family": evaluated.candidate.family, "candidates": rows}
+
+
+def searched_candidates(place: Installation, search_run: str | None) -> list[Candidate]:
+    """The best candidate of each family of a search.
+
+    Raises:
+        RegistryError: There is no finished search.
+    """
+    found = place.registry.run_params(place.usecase.name, kind="search", run_id=search_run)
+    return [Candidate.model_validate_json(value) for name, value in sorted(found.items()) if name.startswith("best_")]
+
+
+def register(place: Installation, ref: BundleRef, evaluated: Evaluated) -> str:
+    """Register a bundle with its metrics and make it the challenger."""
+    usecase = place.usecase.name
+    chosen = evaluated.chosen
+    with place.registry.start_run(usecase, "train", tags={"kind": "train"}, key=f"train/{ref.hash}") as run:
+        run.log_params(evaluated.candidate.model_dump(mode="json"))
+        metrics = {"search_loss": chosen.search_loss, "holdout_loss": chosen.holdout.loss}
+        run.log_metrics(metrics)
+        version = place.registry.register(ref, place.bundle(ref.hash).manifest.model_dump(mode="json"), metrics, run.id)
+    place.registry.set_alias(usecase, "challenger", version)
+    return version

@@ -1,0 +1,80 @@
+"""Looking once: gather the evidence as known at a moment and let the policy decide. Used by the monitor, and again before acting."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pandas as pd
+
+from model_code.bundle import Bundle
+from model_code.cases import Cases, build_cases
+from model_code.data.known import KnownHistory
+from model_code.evidence import Evidence
+from model_code.installation import Installation
+from model_code.origins import origins_between
+from model_code.policy import Verdict, decide
+from monitoring.evidence import gather
+from monitoring.evidently_report import FeatureDrift, compare
+from monitoring.releases import actions_of
+
+RECENT = timedelta(days=7)
+REFERENCE_ORIGINS = 28
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One look: what was seen, and what the policy makes of it."""
+
+    evidence: Evidence
+    verdict: Verdict
+    drift: FeatureDrift | None = None
+
+
+def look(place: Installation, now: pd.Timestamp, drift: FeatureDrift | None = None) -> Judgement:
+    """Judge the use case as it stands at `now`.
+
+    Args:
+        drift: Evidently's values, if a report was made; recorded as a warning.
+
+    Raises:
+        DataError: Nothing was ever released.
+        TooLittleData: The target's feed has no table yet.
+    """
+    moment = now.to_pydatetime()
+    share = None if drift is None else drift.drifted_share
+    evidence = gather(place, moment, drifted_share=share, quarantined_share=quarantined_share(place, now))
+    history = [action for action in actions_of(place.ledger.entries(place.usecase.name)) if action.at <= moment]
+    return Judgement(evidence, decide(place.usecase.spec.policy, evidence, history, moment), drift)
+
+
+def feature_drift(place: Installation, now: pd.Timestamp) -> FeatureDrift | None:
+    """Evidently's comparison of the last week's features with those before the champion's training; None before a week has passed."""
+    pointer = place.pointers.get(place.usecase.name)
+    if pointer is None:
+        return None
+    history, champion = place.history(now), place.bundle(pointer.wanted)
+    current = _cases(place, history, now - RECENT, now)
+    reference = _reference(place, history, champion)
+    if current is None or reference is None:
+        return None
+    return compare(reference.features, current.features, seed=place.usecase.spec.seed)
+
+
+def quarantined_share(place: Installation, now: pd.Timestamp) -> float:
+    """Share of the target feed's rows of the last week whose latest word is in quarantine, as known at `now`."""
+    usecase, feed = place.usecase.name, place.usecase.spec.target.feed
+    refused = place.store.quarantined(usecase, feed)
+    refused = refused[(refused["time"] >= now - RECENT) & (refused["refused_at"] <= now)]
+    good = place.store.as_of(usecase, feed, now.to_pydatetime(), start=(now - RECENT).to_pydatetime())
+    keys = pd.MultiIndex.from_frame(refused[["entity", "time"]].drop_duplicates())
+    bad = len(keys.difference(pd.MultiIndex.from_frame(good[["entity", "time"]])))
+    return bad / max(1, bad + len(good))
+
+
+def _reference(place: Installation, history: KnownHistory, champion: Bundle) -> Cases | None:
+    until = pd.Timestamp(champion.manifest.trained_until)
+    return _cases(place, history, until - REFERENCE_ORIGINS * place.usecase.spec.origins.every, until)
+
+
+def _cases(place: Installation, history: KnownHistory, start: pd.Timestamp, end: pd.Timestamp) -> Cases | None:
+    origins = origins_between(place.usecase.spec, start, end)
+    return build_cases(place.usecase, history, origins) if origins else None
