@@ -36,7 +36,9 @@ def automation(action: str, deployment_id: str) -> AutomationCore:
 async def register(client: PrefectClient) -> list[str]:
     """Create or renew every Automation whose flow is deployed; names of those registered."""
     registered = []
-    deployed = {f"{flow.name}": item for item in await client.read_deployments() for flow in [await client.read_flow(item.flow_id)]}
+    deployed = {
+        f"{flow.name}": item for item in await client.read_deployments() for flow in [await client.read_flow(item.flow_id)]
+    }
     for action in ACTIONS:
         if action not in deployed:
             continue

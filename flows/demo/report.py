@@ -77,7 +77,9 @@ def _losses(page: Page) -> go.Figure:
     for number, mark in enumerate(page.marks):
         moment = mark.at.tz_convert(page.timezone).tz_localize(None)
         figure.add_vline(x=moment, line={"color": mark.color, "dash": "dot"})
-        figure.add_annotation(x=moment, y=top * (1.05 - 0.1 * (number % 4)), text=mark.label, showarrow=False, font={"color": mark.color})
+        figure.add_annotation(
+            x=moment, y=top * (1.05 - 0.1 * (number % 4)), text=mark.label, showarrow=False, font={"color": mark.color}
+        )
     return _layout(figure, "Live loss by forecast origin (mean absolute error)", page.unit)
 
 
@@ -100,7 +102,9 @@ def _first_weeks(local: pd.Series) -> list[Any]:
 def _candidates(page: Page) -> go.Figure:
     figure = go.Figure()
     figure.add_bar(x=page.candidates["family"], y=page.candidates["search_loss"], name="search window", marker={"color": PALE})
-    figure.add_bar(x=page.candidates["family"], y=page.candidates["holdout_loss"], name="holdout (never tuned on)", marker={"color": CALM})
+    figure.add_bar(
+        x=page.candidates["family"], y=page.candidates["holdout_loss"], name="holdout (never tuned on)", marker={"color": CALM}
+    )
     return _layout(figure, "Backtest of the candidates (mean absolute error)", page.unit)
 
 
