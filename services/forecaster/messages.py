@@ -1,0 +1,75 @@
+"""What goes over the wire: the typed questions and answers of the model service."""
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+
+class Message(BaseModel):
+    """Frozen; a misspelt or unknown field is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ForecastRequest(Message):
+    """A question. `{}` asks for all entities at the latest origin that is due."""
+
+    entity: str | None = Field(None, min_length=1, max_length=200, description="What to forecast. Default: every entity.")
+    origin: AwareDatetime | None = Field(
+        None, strict=True, description="When the forecast is made, ISO 8601 with offset. Default: the latest origin due now."
+    )
+    request_id: str | None = Field(
+        None, min_length=1, max_length=200, description="The same id asked again gets the stored answer. Default: a new one."
+    )
+    asked_by: str = Field("anonymous", min_length=1, max_length=80, description="Who asks; kept with the predictions.")
+
+
+class ForecastValue(Message):
+    """One predicted value; no interval for a classification."""
+
+    entity: str
+    time: AwareDatetime = Field(description="What the value is about: the start of its period (UTC).")
+    lead_seconds: int = Field(description="`time` minus the origin.")
+    value: float = Field(description="In the answer's unit; P(positive) for a classification.")
+    lower: float | None
+    upper: float | None
+
+
+class ForecastAnswer(Message):
+    """A forecast, already in the prediction store when it is sent."""
+
+    usecase: str
+    version: str = Field(description="Registry version that answered; the start of the bundle's hash where the ledger has none.")
+    bundle: str = Field(description="Hash of the bundle that answered.")
+    entity: str | None = Field(description="As asked.")
+    origin: AwareDatetime = Field(description="UTC.")
+    unit: str
+    request_id: str
+    values: tuple[ForecastValue, ...] = Field(description="By entity and time.")
+
+
+class ModelAnswer(Message):
+    """What the service runs on, and whether that is what it should run on."""
+
+    usecase: str
+    version: str
+    bundle: str
+    family: str
+    trained_until: AwareDatetime
+    backtest_loss: float | None = Field(description="Mean loss per origin, in the target's unit; None where the bundle has none.")
+    serving_since: AwareDatetime = Field(description="Wall clock.")
+    wanted: str | None = Field(description="Hash of the bundle that the pointer wants.")
+    generation: int = Field(description="How often the pointer moved.")
+    ready: bool = Field(description="Whether the wanted bundle is the one that answers.")
+    reason: str = Field(description="Why not; empty when ready.")
+
+
+class Problem(BaseModel):
+    """A problem document (RFC 9457), sent as application/problem+json."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    request_id: str | None = None
+    field: str | None = Field(None, description="The field of the request that is at fault.")

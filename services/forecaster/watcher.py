@@ -1,0 +1,173 @@
+"""Following the pointer: the wanted bundle is loaded beside the one that answers, checked, and switched to at once."""
+
+import gc
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from model_code.bundle import Bundle
+from model_code.errors import BundleError, EvenkeelError
+from model_code.installation import Installation
+from model_code.pointer import Pointer
+from services.forecaster.telemetry import telemetry
+
+POLL_SECONDS = 0.2
+RETRY_SECONDS = 5.0  # a refused bundle may only have been on its way
+logger = logging.getLogger("bentoml.evenkeel")  # below the logger that the server writes to its log
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What answers. A request uses one of these from its start to its end.
+
+    Attributes:
+        bundle: The verified bundle.
+        version: Its registry version.
+        since: When it was switched to (wall clock).
+    """
+
+    bundle: Bundle
+    version: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What answers beside what is wanted; replaced as a whole.
+
+    Attributes:
+        serving: What answers; None before the first bundle.
+        wanted: Hash that the pointer wants; None before the first promotion.
+        generation: The pointer's.
+        reason: Why the service is not ready; empty when it is.
+    """
+
+    serving: Serving | None
+    wanted: str | None
+    generation: int
+    reason: str
+
+    @property
+    def ready(self) -> bool:
+        """Whether the wanted bundle is the one that answers."""
+        return self.serving is not None and not self.reason and self.serving.bundle.hash == self.wanted
+
+
+class PointerWatcher:
+    """Keeps the wanted bundle serving, and the previous one loaded for an instant way back.
+
+    Args:
+        place: The use case's installation.
+        clock: The wall clock.
+    """
+
+    def __init__(self, place: Installation, clock: Callable[[], datetime]) -> None:
+        self.standing = Standing(None, None, 0, "starting")
+        self._place = place
+        self._clock = clock
+        self._loaded: dict[str, Bundle] = {}
+        self._refused: dict[str, float] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="pointer-watcher", daemon=True)
+
+    def start(self) -> None:
+        """Look once, then go on looking in the background."""
+        self.look()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the background work; what serves goes on serving."""
+        self._stop.set()
+        self._thread.join()
+
+    def look(self) -> None:
+        """Read the pointer and follow it; whatever fails, what serves goes on serving and the reason is told."""
+        try:
+            self._follow(self._place.pointers.get(self._place.usecase.name))
+        except EvenkeelError as error:
+            self._not_ready(str(error))
+        except Exception as error:
+            logger.exception("the pointer could not be followed")
+            self._not_ready(f"unexpected: {error!r}")
+        telemetry().ready.labels(self._place.usecase.name).set(float(self.standing.ready))
+
+    def _run(self) -> None:
+        while not self._stop.wait(POLL_SECONDS):
+            self.look()
+
+    def _follow(self, pointer: Pointer | None) -> None:
+        if pointer is None:
+            self._not_ready(f"no bundle of {self._place.usecase.name} is promoted yet (promote a version first)")
+            return
+        serving = self.standing.serving
+        if serving is None or serving.bundle.hash != pointer.wanted:
+            self._switch(pointer)
+        elif not self.standing.ready or self.standing.generation != pointer.generation:
+            self.standing = Standing(serving, pointer.wanted, pointer.generation, "")
+        elif pointer.previous is not None and pointer.previous not in self._loaded and not self._recently(pointer.previous):
+            self._keep_ready(pointer.previous)
+
+    def _switch(self, pointer: Pointer) -> None:
+        if self._recently(pointer.wanted):
+            return
+        reason = f"loading bundle {pointer.wanted[:12]}"
+        self.standing = replace(self.standing, wanted=pointer.wanted, generation=pointer.generation, reason=reason)
+        try:
+            bundle = self._load(pointer.wanted)
+        except BundleError:
+            telemetry().switches.labels(self._place.usecase.name, "refused").inc()
+            raise
+        old = self.standing.serving
+        serving = Serving(bundle, self._version(bundle.hash), self._clock())
+        self.standing = Standing(serving, pointer.wanted, pointer.generation, "")
+        self._loaded = {kept.hash: kept for kept in (bundle, old.bundle if old else bundle)}
+        self._tell_switch(old, serving)
+
+    def _load(self, wanted: str) -> Bundle:
+        if wanted in self._loaded:
+            return self._loaded[wanted]
+        try:
+            bundle = self._place.bundle(wanted)
+            if bundle.manifest.usecase != self._place.usecase.name:
+                raise BundleError(f"bundle {wanted[:12]} is of {bundle.manifest.usecase}", hint="promote one of this use case")
+            bundle.features_module()
+        except BundleError as error:
+            self._refused[wanted] = time.monotonic()
+            logger.error("bundle refused: %s", error)
+            raise
+        self._refused.pop(wanted, None)
+        gc.collect()
+        gc.freeze()  # what lives as long as the service need not be looked at again
+        return bundle
+
+    def _keep_ready(self, previous: str) -> None:
+        serving = self.standing.serving
+        assert serving is not None
+        try:
+            bundle = self._load(previous)
+        except BundleError:
+            return  # told in the log; it matters only once it is wanted, and is tried again then
+        self._loaded = {serving.bundle.hash: serving.bundle, bundle.hash: bundle}
+
+    def _recently(self, refused: str) -> bool:
+        return refused in self._refused and time.monotonic() - self._refused[refused] < RETRY_SECONDS
+
+    def _version(self, bundle_hash: str) -> str:
+        entries = reversed(self._place.ledger.entries(self._place.usecase.name))
+        versions = (entry.to_version for entry in entries if entry.to_bundle == bundle_hash and entry.to_version)
+        return next(versions, bundle_hash[:12])
+
+    def _not_ready(self, reason: str) -> None:
+        self.standing = replace(self.standing, reason=reason)
+
+    def _tell_switch(self, old: Serving | None, new: Serving) -> None:
+        name = self._place.usecase.name
+        logger.info("serving version %s, bundle %s", new.version, new.bundle.hash)
+        told = telemetry()
+        told.switches.labels(name, "switched").inc()
+        if old is not None:
+            told.bundle.labels(name, old.version, old.bundle.hash).set(0)
+        told.bundle.labels(name, new.version, new.bundle.hash).set(1)

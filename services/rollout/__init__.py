@@ -1,0 +1,1 @@
+"""Rollout: a bundle becoming the running endpoint."""

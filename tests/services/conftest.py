@@ -1,0 +1,67 @@
+"""One real service process for the session, serving the tiny use case."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from model_code.installation import Installation
+from services.client import ForecastClient
+from services.rollout.local import LocalTarget
+from tests.conftest import free_port
+from tests.services import tiny
+
+
+class Served:
+    """The tiny use case with two bundles and a running service."""
+
+    def __init__(self, place: Installation) -> None:
+        self.place = place
+        self.target = LocalTarget(place.settings)
+        self.ridge = make_known(place, "1", "ridge")
+        self.naive = make_known(place, "2", "naive")
+
+    def point_at(self, bundle: str, previous: str | None = None) -> None:
+        """Move the pointer and wait until the service followed."""
+        self.place.pointers.move(tiny.NAME, bundle, previous)
+        self.target.wait_ready(bundle)
+
+
+def make_known(place: Installation, version: str, family: str) -> str:
+    """A bundle whose version the ledger knows; its hash."""
+    bundle = tiny.make_bundle(place, family)
+    place.ledger.append(tiny.promotion_of(version, bundle.hash))
+    return bundle.hash
+
+
+def installation(folder: Path) -> Installation:
+    """An installation with the tiny use case and its observations."""
+    tiny.write_usecase(folder / "usecases")
+    place = Installation.open(tiny.NAME, tiny.settings_for(folder / "home", folder / "usecases", free_port()))
+    place.store.append(tiny.NAME, "load", tiny.load_rows(tiny.FIRST, tiny.PRESENT))
+    return place
+
+
+@pytest.fixture(scope="session")
+def running_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    found = Served(installation(tmp_path_factory.mktemp("served")))
+    found.place.pointers.move(tiny.NAME, found.ridge, None)
+    try:
+        found.target.deploy(found.place.usecase)
+        yield found
+    finally:
+        found.target.stop()
+
+
+@pytest.fixture
+def served(running_service: Served) -> Served:
+    """The running service, back on the ridge bundle."""
+    running_service.target.start(running_service.place.usecase)
+    running_service.point_at(running_service.ridge)
+    return running_service
+
+
+@pytest.fixture
+def client(served: Served) -> Iterator[ForecastClient]:
+    with ForecastClient(served.target.url) as made:
+        yield made
