@@ -42,12 +42,12 @@ def _obey(options: argparse.Namespace) -> int:
     print(json.dumps([state.as_dict() for state in states], indent=2) if options.json else _table(states))
     if options.word == "up" and not options.json:
         print(f"ready in {time.monotonic() - began:.0f} s; `make down` ends it")
-    return 0 if all(state.ready for state in states) else 1
+    return 0 if options.word == "up" or all(state.ready for state in states) else 1
 
 
 def _table(states: list[Status]) -> str:
     return "\n".join(
-        f"{state.name:<9} {'ready' if state.ready else 'running' if state.pid else 'down':<8} {state.url or '-':<24} {state.log}"
+        f"{state.name:<9} {'ready' if state.ready else 'running' if state.pid else 'down':<8} {state.url or '-':<24} {state.note or state.log}"
         for state in states
     )
 

@@ -10,26 +10,29 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from flows.stack import service
 from flows.stack.daemon import Daemon
 from flows.stack.parts import REPOSITORY, Part, all_parts, environment, taken
 from flows.stack.templates import copy_templates
 from model_code.errors import ConfigurationError
 from model_code.settings import PREFIX, Settings
 
-PARTS = ("prefect", "zygote", "worker", "mlflow", "exporter")
+PARTS = ("prefect", "zygote", "worker", "mlflow", "exporter", "service")
+SERVICE = "service"
 CORE = ("prefect", "zygote", "worker")
 START_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
 class Status:
-    """One part as it is now."""
+    """One part as it is now; `note` says why it is not ready, where that is known."""
 
     name: str
     pid: int | None
     ready: bool
     url: str
     log: str
+    note: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -42,7 +45,7 @@ class LocalStack:
     Args:
         settings: Places and ports.
         deployments: File of the deployments.
-        parts: Every part there is. Default: those of `flows.stack.parts`.
+        parts: Every part that is a plain process. Default: those of `flows.stack.parts`, and the service beside them.
 
     Example:
         >>> LocalStack(Settings(home="/tmp/nothing-here")).down()
@@ -55,6 +58,7 @@ class LocalStack:
         self._settings = settings
         self._deployments = deployments
         self._parts = all_parts(settings) if parts is None else parts
+        self._names = PARTS if parts is None else tuple(parts)
 
     def up(self, names: Sequence[str] = PARTS) -> list[Status]:
         """Start those parts that do not run and wait until all answer. Interrupted or failed, it ends what it started.
@@ -63,13 +67,15 @@ class LocalStack:
             ConfigurationError: A port is taken (nothing was started), or a part did not come up (with its log's end).
         """
         with self._only_one():
-            missing = [self._parts[name] for name in names if self._daemon(name).pid is None]
+            missing = [self._parts[name] for name in names if name != SERVICE and self._daemon(name).pid is None]
             # What a killed predecessor left behind would keep its port.
             self._stop([part.name for part in missing])
             self._refuse_taken_ports(missing)
             copy_templates(self._settings)
             try:
                 self._start(missing, register="worker" in names)
+                if SERVICE in names:
+                    service.start(self._settings)
             except BaseException:
                 self._stop([part.name for part in missing])
                 raise
@@ -78,11 +84,11 @@ class LocalStack:
     def down(self) -> list[str]:
         """End every part with all that it started, however it was left; names of those that ran."""
         with self._only_one():
-            return self._stop(self._parts)
+            return self._stop(self._names)
 
     def status(self, names: Iterable[str] | None = None) -> list[Status]:
         """How each part is doing. Default: all."""
-        return [self._status(self._parts[name]) for name in (self._parts if names is None else names)]
+        return [self._status(name) for name in (self._names if names is None else names)]
 
     def _start(self, missing: Sequence[Part], *, register: bool) -> None:
         for part in missing:
@@ -109,12 +115,20 @@ class LocalStack:
 
     def _stop(self, names: Iterable[str]) -> list[str]:
         # Last started, first ended: a worker should not see its server vanish.
-        return [name for name in reversed([*names]) if self._daemon(name).stop()]
+        return [name for name in reversed([*names]) if self._end(name)]
 
-    def _status(self, part: Part) -> Status:
-        daemon = self._daemon(part.name)
+    def _end(self, name: str) -> bool:
+        if name != SERVICE:
+            return self._daemon(name).stop()
+        return service.stop(self._settings)
+
+    def _status(self, name: str) -> Status:
+        if name == SERVICE:
+            found = service.status(self._settings)
+            return Status(name, found.pid, found.ready, found.url, found.log, found.reason)
+        part, daemon = self._parts[name], self._daemon(name)
         pid = daemon.pid
-        return Status(part.name, pid, pid is not None and part.ready(), part.url, str(daemon.log))
+        return Status(name, pid, pid is not None and part.ready(), part.url, str(daemon.log))
 
     def _refuse_taken_ports(self, missing: Sequence[Part]) -> None:
         for part in missing:
