@@ -1,10 +1,12 @@
 """One Delta table: opened, read and appended to so that two writers at once never store a row twice."""
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -44,6 +46,7 @@ class Table:
 
     def exists(self) -> bool:
         """Whether there is a first commit."""
+        self._check_folder()
         with store_errors("look for", self.url):
             return DeltaTable.is_deltatable(self.url, self.storage_options)
 
@@ -98,6 +101,14 @@ class Table:
         raise StoreError(
             f"cannot write {self.url}: {ATTEMPTS} times another writer came first", hint="run it again; run fewer at once"
         )
+
+    def _check_folder(self) -> None:
+        """Delta takes an unreadable folder, or a file in its place, for "no table", which would hide that data exist."""
+        if "://" in self.url:
+            return
+        with store_errors("look for", self.url):
+            nearest = next(folder for folder in (Path(self.url), *Path(self.url).parents) if folder.exists())
+            os.listdir(nearest)
 
     def _commit(self, table: DeltaTable | None, rows: pa.Table) -> int:
         """One commit on exactly the opened state, or `CommitFailedError`."""
@@ -158,8 +169,12 @@ def store_errors(doing: str, where: str) -> Iterator[None]:
         raise StoreError(f"cannot {doing} {where}: {_first_words(error)}", hint=_hint(str(error))) from error
 
 
+NOISE = re.compile(r"\x1b\[\d+m|↳|\s0: <unknown>.*", re.DOTALL)
+"""Colours, arrows and stack traces in what Delta says."""
+
+
 def _first_words(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    return " ".join(NOISE.sub("", str(error)).split())[:300]
 
 
 HINTS = {
@@ -169,7 +184,7 @@ HINTS = {
     "permission denied": "make the folder writable for this user, or set EVENKEEL_STORE_URL to another one",
     "read-only": "make the folder writable, or set EVENKEEL_STORE_URL to another one",
     "not a directory": "EVENKEEL_STORE_URL must be a folder or a bucket URL",
-    "invalid table version": "ask for a version that the table has",
+    "specified end version": "ask for a version that the table has",
     "error performing": "check the bucket's URL, its credentials in the environment, and the network",
 }
 

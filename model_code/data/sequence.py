@@ -87,9 +87,10 @@ class Sequence:
         candidate = jumped & back
         spike = _every_other(candidate[self._latest])
         ends = np.append(np.diff(entity) != 0, True)[: len(entity)]
-        older = candidate & ~np.append(False, spike[:-1])[self._group]
-        older[self._latest] = spike
-        return Jumps(self._flags(older), self._flags(jumped & ends[self._group]))
+        after_spike = np.append(False, spike[:-1])[self._group]
+        found = candidate & ~after_spike
+        found[self._latest] = spike
+        return Jumps(self._flags(found), self._flags(jumped & ends[self._group] & ~after_spike))
 
     def stuck(self, longest: timedelta) -> Mask:
         """Rows that repeat their value for longer than `longest` without another one between."""
