@@ -84,10 +84,13 @@ class Ridge(Model):
 
     def fit(self, features: pd.DataFrame, target: np.ndarray, weight: np.ndarray | None = None) -> None:
         """Standardise and fit."""
+        from threadpoolctl import threadpool_limits
+
         known = training_set(features, target, weight, self.parameters.task)
         scaled = _scaling(known)
         solve = _classify if self.parameters.task == "classification" else _regress
-        coefficient, intercept = solve(scaled.standardise(known.matrix), known, self.parameters.alpha)
+        with threadpool_limits(1):  # the same bits on any number of cores; five times as fast where cores are shared
+            coefficient, intercept = solve(scaled.standardise(known.matrix), known, self.parameters.alpha)
         self._learnt = Coefficients(known.columns, scaled.median, scaled.mean, scaled.scale, coefficient, intercept)
 
     def predict(self, features: pd.DataFrame) -> np.ndarray:
