@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -43,7 +44,7 @@ class KnownHistory:
     @classmethod
     def load(
         cls, usecase: UseCase, store: ObservationStore, until: datetime, versions: Mapping[str, int] | None = None
-    ) -> "KnownHistory":
+    ) -> Self:
         """Everything known by `until`, from the store; `versions` pins table versions.
 
         Raises:

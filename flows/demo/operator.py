@@ -1,0 +1,31 @@
+"""What a hasty operator does: trains on an extract in a wrong scale and forces the result through, on record."""
+
+from datetime import datetime
+
+import pandas as pd
+
+from flows.demo.stage import Stage
+from flows.train import register, searched_candidates
+from model_code.challenger import bundle_of, evaluate
+from model_code.data.known import KnownHistory
+
+
+class Extract(KnownHistory):
+    """The history, but with the target in another scale."""
+
+    scale = 1.0
+
+    def truth(self, at: datetime) -> pd.DataFrame:
+        """The target as known at `at`, multiplied."""
+        told = super().truth(at)
+        return told.assign(value=told["value"] * self.scale)
+
+
+def bad_version(stage: Stage, now: datetime, scale: float) -> str:
+    """Register a bundle that is consistent in itself (its golden answers match) but was trained on the extract."""
+    place, moment = stage.place, pd.Timestamp(now).tz_convert("UTC")
+    extract = Extract.load(place.usecase, place.store, moment)
+    extract.scale = scale
+    seed = place.usecase.spec.seed
+    evaluated = evaluate(place.usecase, extract, moment, searched_candidates(place, None)[:1], seed=seed)
+    return register(place, bundle_of(place, extract, moment, evaluated, seed=seed), evaluated)
