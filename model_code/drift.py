@@ -140,20 +140,35 @@ def walk(test: LevelTest, residuals: np.ndarray, released: int) -> Walk:
     """
     z, cusum = np.zeros(len(residuals)), np.zeros(len(residuals))
     alarm, absorbed = np.zeros(len(residuals), dtype=bool), np.zeros(len(residuals), dtype=bool)
-    start, onset, up, down = 0, 0, 0.0, 0.0
+    start, up, down = 0, _Side(), _Side()
     for now in range(len(residuals)):
         if now == released:
-            start = onset if max(up, down) > test.threshold / 2 else start
-            up = down = 0.0
+            worse = max(up, down, key=lambda side: side.total)
+            start = worse.since if worse.total > test.threshold / 2 else start
+            up, down = _Side(), _Side()
         z[now] = _standardised(residuals[max(start, now - test.reference_origins) : now], residuals[now], test)
-        onset = now if up == down == 0.0 else onset
-        up, down = max(0.0, up + z[now] - test.allowance), max(0.0, down - z[now] - test.allowance)
-        cusum[now] = up if up >= down else -down
-        if max(up, down) > test.threshold and now < released:
-            absorbed[onset : now + 1] = True
-            start, up, down = onset, 0.0, 0.0
-        alarm[now] = max(up, down) > test.threshold
-    return Walk(z, cusum, alarm, absorbed, onset if max(up, down) > 0 else None)
+        up.add(z[now] - test.allowance, now)
+        down.add(-z[now] - test.allowance, now)
+        worse = max(up, down, key=lambda side: side.total)
+        cusum[now] = worse.total if worse is up else -worse.total
+        alarm[now] = worse.total > test.threshold
+        if alarm[now] and now < released:
+            absorbed[worse.since : now + 1] = True
+            alarm[now], start, up, down = False, worse.since, _Side(), _Side()
+    worse = max(up, down, key=lambda side: side.total)
+    return Walk(z, cusum, alarm, absorbed, worse.since if worse.total > 0 else None)
+
+
+@dataclass
+class _Side:
+    """One side of a CUSUM, and the first origin of its present excursion."""
+
+    total: float = 0.0
+    since: int = 0
+
+    def add(self, excess: float, now: int) -> None:
+        self.since = now if self.total == 0.0 else self.since
+        self.total = max(0.0, self.total + excess)
 
 
 def expected_loss(profile: SeriesProfile, conditions: pd.DataFrame) -> np.ndarray:
