@@ -3,11 +3,11 @@
 from typing import Any
 
 from prefect import flow, get_run_logger
-from services.rollout.local import LocalTarget
 
 from flows import artifacts
 from flows.params import DeployParams
 from model_code.installation import Installation
+from services.rollout.local import LocalTarget
 
 
 @flow(name="deploy", persist_result=True, result_serializer="json")

@@ -4,12 +4,12 @@ from typing import Any
 
 import pandas as pd
 from prefect import flow, get_run_logger
-from services.client import ForecastClient
 
 from flows import artifacts
 from flows.params import ForecastParams
 from model_code.installation import Installation
 from model_code.origins import latest_origin, origins_between
+from services.client import ForecastClient
 
 SCHEDULED = "forecast/"
 CATCH_UP = pd.Timedelta(days=7)  # a schedule that stood still for longer asks with `since`

@@ -17,6 +17,7 @@ from flows.demo.director import Director, Incident, Record, incidents
 from flows.demo.scenario import Scenario
 from flows.demo.stage import Stage, clean
 from model_code.errors import EvenkeelError
+from model_code.evidence import Evidence
 from model_code.installation import Installation
 from monitoring.truth import score
 
@@ -118,13 +119,10 @@ def _mark(action: dict[str, object]) -> report.Mark:
 
 def _expected(place: Installation, end: pd.Timestamp) -> dict[pd.Timestamp, float]:
     """Origin -> loss that its champion's backtest made one expect, as the monitor saw it."""
-    seen = {}
-    for entry in place.ledger.entries(place.usecase.name):
-        if entry.action == "verdict" and entry.at <= end:
-            for series in entry.evidence["seen"]["series"]:  # type: ignore[index, call-overload]
-                for point in series["origins"]:  # type: ignore[index, union-attr, call-overload]
-                    seen[pd.Timestamp(point["origin"])] = float(point["expected_loss"])  # type: ignore[index, call-overload, arg-type]
-    return seen
+    notes = [entry for entry in place.ledger.entries(place.usecase.name) if entry.action == "verdict" and entry.at <= end]
+    seen = [Evidence.model_validate(note.evidence["seen"]) for note in notes]
+    points = [point for evidence in seen for series in evidence.series for point in series.origins]
+    return {pd.Timestamp(point.origin): point.expected_loss for point in points}
 
 
 def _first_candidates(place: Installation) -> list[dict[str, object]]:

@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from prefect.context import refresh_global_settings_context
+
 from flows.demo.scenario import USECASE, Scenario
 from flows.stack.local import LocalStack
 from flows.stack.parts import environment
@@ -39,6 +41,7 @@ class Stage:
         os.environ |= {f"{PREFIX}HOME": str(self.home), f"{PREFIX}WORLD_FILE": str(world), **_free_ports()}
         self.settings = Settings.load()
         os.environ |= {name: value for name, value in environment(self.settings).items() if name not in os.environ}
+        refresh_global_settings_context()  # Prefect read the environment when it was imported
         self.place = Installation.open(USECASE, self.settings)
 
     def run(self, flow: str, now: datetime, **parameters: Any) -> Any:
