@@ -18,7 +18,8 @@ from model_code.installation import Installation
 from model_code.origins import origins_between
 from model_code.replay import replay, replay_baseline
 from model_code.series import conditions, per_series
-from monitoring.releases import bad_versions_of, releases_of, version_of_bundle
+from model_code.standing import standing
+from monitoring.releases import releases_of
 from monitoring.truth import score
 
 WARM_UP = 3  # reference windows before the release that the level test runs through
@@ -59,7 +60,7 @@ def gather(place: Installation, now: datetime, *, drifted_share: float | None = 
     """
     entries = [entry for entry in place.ledger.entries(place.usecase.name) if entry.at <= now]
     pointer = place.pointers.get(place.usecase.name)
-    releases = releases_of(entries)
+    releases, reached = releases_of(entries), standing(entries)
     if pointer is None or not releases:
         raise DataError(f"{place.usecase.name}: nothing was ever released", hint="run the train flow first")
     history, moment = place.history(now), pd.Timestamp(now)
@@ -71,8 +72,8 @@ def gather(place: Installation, now: datetime, *, drifted_share: float | None = 
         usecase=place.usecase.name,
         at=now,
         champion=releases[-1].version,
-        previous=version_of_bundle(entries, pointer.previous),
-        bad_versions=bad_versions_of(entries),
+        previous=reached.previous,
+        bad_versions=tuple(sorted(reached.bad)),
         releases=releases,
         series=series_evidence(watched, DriftProfile.model_validate(champion.profile["drift"])),
         data_age=_data_age(history, moment),

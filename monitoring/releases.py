@@ -1,4 +1,4 @@
-"""What the ledger tells the policy: releases, versions known to be bad, and actions carried out."""
+"""What the ledger tells the policy: releases, and actions carried out."""
 
 from collections.abc import Sequence
 from typing import get_args
@@ -18,12 +18,6 @@ def releases_of(entries: Sequence[Entry]) -> tuple[Release, ...]:
     )
 
 
-def bad_versions_of(entries: Sequence[Entry]) -> tuple[str, ...]:
-    """Versions that were rolled back from."""
-    bad = {entry.from_version for entry in entries if entry.phase == "done" and entry.action == "rollback"}
-    return tuple(sorted(version for version in bad if version))
-
-
 def actions_of(entries: Sequence[Entry]) -> tuple[Action, ...]:
     """Rollbacks, retrains and recalibrations, oldest first; a note (tried, nothing moved) counts too.
 
@@ -34,14 +28,3 @@ def actions_of(entries: Sequence[Entry]) -> tuple[Action, ...]:
         Action.model_validate({"action": entry.action, "at": entry.at, "scope": entry.scope}) for entry in carried.values()
     ]
     return tuple(sorted(actions, key=lambda action: action.at))
-
-
-def version_of_bundle(entries: Sequence[Entry], bundle: str | None) -> str | None:
-    """The version that a bundle was released as last; None where the ledger does not know it."""
-    known = {
-        hash_: version
-        for entry in entries
-        for hash_, version in ((entry.from_bundle, entry.from_version), (entry.to_bundle, entry.to_version))
-        if hash_ and version
-    }
-    return known.get(bundle) if bundle else None

@@ -8,29 +8,11 @@ import pytest
 
 from model_code.cases import Cases
 from model_code.drift import SeriesProfile, walk
-from tests.monitoring.victoria import END, LIVE, Champion, Year, acted, day, real_frames, shifted, verdicts
+from tests.monitoring.conftest import FAMILIES
+from tests.monitoring.victoria import END, LIVE, Champion, Year, acted, day, shifted, verdicts
 
 FIRST, LAST = day("07-25"), day("10-20")
 DAYS = (LAST - FIRST).days
-FAMILIES = ["naive", "ridge", "xgboost"]
-
-
-@pytest.fixture(scope="module")
-def real() -> dict[str, pd.DataFrame]:
-    """What really happened."""
-    return real_frames()
-
-
-@pytest.fixture(scope="module")
-def year(real: dict[str, pd.DataFrame]) -> Year:
-    """The real year."""
-    return Year(real)
-
-
-@pytest.fixture(scope="module")
-def champions(year: Year) -> dict[str, Champion]:
-    """One champion of each family, released on 1 July."""
-    return {family: year.champion(family) for family in FAMILIES}
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,42 @@
+"""Evidence as gauges: every one in the catalogue, and with the number that the policy saw."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from model_code import sql
+from model_code.metrics import CATALOGUE
+from monitoring.evidently_report import ColumnDrift, FeatureDrift
+from monitoring.gauges import GaugeStore
+from monitoring.readings import readings
+from tests.unit.policy_cases import NOW, evidence, series
+
+DRIFT = FeatureDrift(0.5, (ColumnDrift("hour", 0.2, "distance", True, 0.1),), (), 10, 10)
+
+
+def test_readings__cover_the_catalogue_and_can_be_stored(tmp_path: Path) -> None:
+    gauges = readings(evidence(series(".x.x.x.x", level="AAAA")), NOW, DRIFT)
+    assert {gauge.name for gauge in gauges} == {metric.name for metric in CATALOGUE if metric.source == "monitor"}
+    engine = sql.engine(f"sqlite:///{tmp_path / 'evenkeel.db'}")
+    assert GaugeStore(engine).write("demand", gauges, NOW) == len(gauges)
+    engine.dispose()
+
+
+def test_readings__show_the_latest_week() -> None:
+    seen = evidence(series("XXX" + "." * 3 + "x" * 4, coverage=0.8, level="BBBB"))
+    found = {gauge.name: gauge.value for gauge in readings(seen, NOW)}
+    assert found["evenkeel_loss_ratio"] == pytest.approx((3 * 1.0 + 4 * 2.0) / 7)
+    assert found["evenkeel_coverage"] == pytest.approx(0.8)
+    assert (found["evenkeel_level_cusum"], found["evenkeel_drift_alarm"]) == (-6.0, 1.0)
+    assert found["evenkeel_truth_age_seconds"] == timedelta(days=1).total_seconds()
+
+
+def test_readings__what_is_not_known_is_absent() -> None:
+    names = {gauge.name for gauge in readings(evidence(series(""), data_age=None, prediction_age=None), NOW)}
+    assert names == {
+        "evenkeel_backtest_loss",
+        "evenkeel_scored_origins",
+        "evenkeel_quarantined_share",
+        "evenkeel_champion_info",
+    }
