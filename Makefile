@@ -95,7 +95,7 @@ reproduce: setup  ## Rebuild a registered version and compare hashes (USECASE=â€
 	@$(PY) -m flows.reproduce $(USECASE) $(or $(VERSION),$(error name the version: make reproduce VERSION=n))
 
 bench-%: setup  ## A benchmark of benchmarks/, such as bench-store
-	@$(PY) benchmarks/$(subst -,_,$*).py
+	@$(PY) -m benchmarks.$(subst -,_,$*)
 
 .PHONY: clean
 clean:  ## End the local stack, remove its state and all caches (the environment stays)

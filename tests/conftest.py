@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from model_code import sql
 from model_code.registry import Registry
+from tests.skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401  # hooks
 
 
 def missing(part: str) -> None:
@@ -65,7 +66,8 @@ def postgresql_url() -> Iterator[str]:
 def programs() -> ForkServerContext:
     """Starts programs of their own, to race or to be killed; what takes seconds to import is there already."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["mlflow", "model_code.predictions", "model_code.promotion"])
+    stores = ["mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store"]
+    context.set_forkserver_preload(["mlflow", *stores, "psycopg", "model_code.predictions", "model_code.promotion"])
     return context
 
 
