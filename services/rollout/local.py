@@ -14,7 +14,7 @@ from model_code.sql import engine
 from model_code.usecase import UseCase
 from services.client import ForecastClient
 from services.forecaster.__main__ import environment
-from services.rollout.base import Status
+from services.rollout.base import Status, Target
 from services.rollout.process import ProcessFile, end, start_detached, tail
 
 GRACE_SECONDS = 10.0
@@ -22,7 +22,7 @@ ORPHAN_SECONDS = 5.0  # a worker whose server was killed ends by itself well wit
 POLL_SECONDS = 0.1
 
 
-class LocalTarget:
+class LocalTarget(Target):
     """The model service as a detached process, one for each port.
 
     Args:

@@ -1,0 +1,115 @@
+"""Following the pointer: no request fails in a switch, and a bundle that is not whole never answers."""
+
+import shutil
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from model_code.errors import EvenkeelError, NotReady
+from model_code.installation import Installation
+from services.client import ForecastClient
+from services.forecaster.messages import ForecastAnswer, ForecastRequest
+from services.forecaster.running import Running
+from tests.services import tiny
+from tests.services.conftest import Served, installation, make_known
+from tests.services.test_forecast import expected
+
+REQUESTS = 200
+
+
+def test_switch__fails_no_request_and_mixes_no_bundles(served: Served) -> None:
+    answers: list[ForecastAnswer] = []
+    errors: list[EvenkeelError] = []
+    done = threading.Event()
+
+    def ask() -> None:
+        with ForecastClient(served.target.url, attempts=1) as client:
+            for _ in range(REQUESTS):
+                if done.is_set():
+                    return
+                try:
+                    answers.append(client.forecast())
+                except EvenkeelError as error:
+                    errors.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    for bundle in (served.naive, served.ridge, served.naive):
+        served.point_at(bundle)
+        seen = len(answers)
+        while asking.is_alive() and len(answers) < seen + 3:
+            time.sleep(0.01)
+    done.set()
+    asking.join()
+
+    values = {bundle: expected(served, bundle, tiny.LATEST, tiny.ENTITIES) for bundle in (served.ridge, served.naive)}
+    assert errors == []
+    assert [answer.values for answer in answers] == [values[answer.bundle] for answer in answers]
+    assert {answer.bundle for answer in answers} == set(values)
+    assert {(answer.bundle, answer.version) for answer in answers} == {(served.ridge, "1"), (served.naive, "2")}
+
+
+def test_switch__altered_bundle_is_refused_and_the_old_one_goes_on(served: Served, client: ForecastClient) -> None:
+    altered = "0" * 64
+    shutil.copytree(served.place.bundles / served.naive, served.place.bundles / altered)
+    served.place.pointers.move(tiny.NAME, altered, served.ridge)
+    try:
+        while "its manifest has the hash" not in (told := client.model()).reason:
+            time.sleep(0.05)
+
+        assert (told.bundle, told.wanted, told.ready) == (served.ridge, altered, False)
+        assert not client.ready()
+        assert client.forecast().bundle == served.ridge
+    finally:
+        shutil.rmtree(served.place.bundles / altered)
+
+    served.point_at(served.ridge)
+    assert client.ready()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Installation:
+    return installation(tmp_path)
+
+
+def test_running__without_a_promotion_says_what_is_missing(place: Installation) -> None:
+    running = Running(place)
+    running.start()
+    try:
+        assert not running.ready
+        with pytest.raises(NotReady, match="no bundle of tiny_load is promoted yet"):
+            running.forecast(ForecastRequest())
+    finally:
+        running.stop()
+
+
+def test_running__previous_bundle_answers_again_without_its_folder(place: Installation) -> None:
+    old, new = make_known(place, "1", "ridge"), make_known(place, "2", "naive")
+    place.pointers.move(tiny.NAME, new, old)
+    running = Running(place)
+    running._watcher.look()
+    running._watcher.look()  # the second look has time for the previous bundle
+    shutil.rmtree(place.bundles / old)
+
+    place.pointers.move(tiny.NAME, old, new)
+    running._watcher.look()
+
+    assert running.ready
+    assert running.forecast(ForecastRequest()).bundle == old
+
+
+def test_running__bundle_of_another_use_case_is_refused(place: Installation, tmp_path: Path) -> None:
+    mine = make_known(place, "1", "naive")
+    place.pointers.move("tiny_other", mine, None)
+    folder = tmp_path / "usecases" / "tiny_other"
+    shutil.copytree(tmp_path / "usecases" / tiny.NAME, folder)
+    (folder / "usecase.yaml").write_text((folder / "usecase.yaml").read_text().replace(tiny.NAME, "tiny_other"))
+    running = Running(Installation.open("tiny_other", place.settings))
+
+    running._watcher.look()
+
+    assert not running.ready
+    with pytest.raises(NotReady, match="is of tiny_load"):
+        running.forecast(ForecastRequest())
