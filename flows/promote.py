@@ -2,20 +2,15 @@
 
 from typing import Any
 
-import pandas as pd
 from prefect import flow, get_run_logger
 
 from flows import artifacts
 from flows.events import PROMOTED, look
 from flows.params import PromoteParams
-from model_code.bundle import Bundle
-from model_code.cases import build_cases
+from model_code.contest import judge
 from model_code.errors import PromotionRefused
-from model_code.evaluation import per_origin
 from model_code.installation import Installation
 from model_code.ledger import Entry
-from model_code.replay import replay
-from model_code.verdict import PairedVerdict, paired_verdict
 
 
 @flow(name="promote", persist_result=True, result_serializer="json")
@@ -58,23 +53,3 @@ def promote(params: PromoteParams) -> dict[str, Any]:
 def announce(usecase: str, entry: Entry) -> None:
     """Tell the server that the champion moved."""
     look(PROMOTED, usecase, entry.at.isoformat(), action=entry.action, to=entry.to_version, reason=entry.reason)
-
-
-def judge(place: Installation, now: pd.Timestamp, champion: str | None, challenger: str) -> PairedVerdict:
-    """The paired verdict on the origins of the challenger's holdout that the champion was not trained on."""
-    spec = place.usecase.spec
-    answered = place.bundle(place.registry.bundle_of(place.usecase.name, challenger)).profile["holdout"]
-    losses = pd.Series({pd.Timestamp(row["origin"]): row["loss"] for row in answered}, dtype=float)
-    if champion is None or champion == challenger:
-        return paired_verdict(None, losses.to_numpy(), spec.promotion)
-    reigning = place.bundle(place.registry.bundle_of(place.usecase.name, champion))
-    losses = losses[losses.index >= pd.Timestamp(reigning.manifest.trained_until)]
-    return paired_verdict(_losses_of(place, now, reigning, list(losses.index)), losses.to_numpy(), spec.promotion)
-
-
-def _losses_of(place: Installation, now: pd.Timestamp, bundle: Bundle, origins: list[pd.Timestamp]) -> Any:
-    if not origins:
-        return pd.Series(dtype=float).to_numpy()
-    history = place.history(now)
-    scored = replay(bundle, build_cases(place.usecase, history, origins), history.truth(now))
-    return per_origin(scored, place.usecase.spec).set_index("origin")["loss"].reindex(pd.DatetimeIndex(origins)).to_numpy()

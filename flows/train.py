@@ -6,8 +6,7 @@ from prefect import flow, get_run_logger
 
 from flows import artifacts
 from flows.params import TrainParams
-from model_code.bundle import BundleRef
-from model_code.challenger import Evaluated, bundle_of, evaluate
+from model_code.challenger import bundle_of, evaluate, register
 from model_code.installation import Installation
 from model_code.usecase import Candidate
 
@@ -34,16 +33,3 @@ def searched_candidates(place: Installation, search_run: str | None) -> list[Can
     """
     found = place.registry.run_params(place.usecase.name, kind="search", run_id=search_run)
     return [Candidate.model_validate_json(value) for name, value in sorted(found.items()) if name.startswith("best_")]
-
-
-def register(place: Installation, ref: BundleRef, evaluated: Evaluated) -> str:
-    """Register a bundle with its metrics and make it the challenger."""
-    usecase = place.usecase.name
-    chosen = evaluated.chosen
-    with place.registry.start_run(usecase, "train", tags={"kind": "train"}, key=f"train/{ref.hash}") as run:
-        run.log_params(evaluated.candidate.model_dump(mode="json"))
-        metrics = {"search_loss": chosen.search_loss, "holdout_loss": chosen.holdout.loss}
-        run.log_metrics(metrics)
-        version = place.registry.register(ref, place.bundle(ref.hash).manifest.model_dump(mode="json"), metrics, run.id)
-    place.registry.set_alias(usecase, "challenger", version)
-    return version

@@ -154,6 +154,25 @@ def bundle_of(
     return write_bundle(place.bundles, contents)
 
 
+def register(place: Installation, ref: BundleRef, evaluated: Evaluated) -> str:
+    """Register a bundle with its metrics and make it the challenger; once more changes nothing.
+
+    Returns:
+        Its registry version.
+
+    Raises:
+        RegistryError: The registry is unreachable.
+    """
+    usecase, chosen = place.usecase.name, evaluated.chosen
+    with place.registry.start_run(usecase, "train", tags={"kind": "train"}, key=f"train/{ref.hash}") as run:
+        run.log_params(evaluated.candidate.model_dump(mode="json"))
+        metrics = {"search_loss": chosen.search_loss, "holdout_loss": chosen.holdout.loss}
+        run.log_metrics(metrics)
+        version = place.registry.register(ref, place.bundle(ref.hash).manifest.model_dump(mode="json"), metrics, run.id)
+    place.registry.set_alias(usecase, "challenger", version)
+    return version
+
+
 def profile_of(
     usecase: UseCase, history: KnownHistory, now: pd.Timestamp, evaluated: Evaluated, typical: pd.DataFrame
 ) -> dict[str, Any]:

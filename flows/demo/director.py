@@ -123,7 +123,7 @@ class Director:
         release = self._scenario.bad_release
         assert release is not None
         began = time.monotonic()
-        version = bad_version(self._stage, now, release.scale)
+        version = bad_version(self._stage.place, now, release.scale)
         with self._asker(now) as asker:
             result = self._stage.run(
                 "promote", now, version=version, actor="operator", reason="demand needs it today", force=True

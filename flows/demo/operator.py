@@ -4,10 +4,10 @@ from datetime import datetime
 
 import pandas as pd
 
-from flows.demo.stage import Stage
-from flows.train import register, searched_candidates
-from model_code.challenger import bundle_of, evaluate
+from flows.train import searched_candidates
+from model_code.challenger import bundle_of, evaluate, register
 from model_code.data.known import KnownHistory
+from model_code.installation import Installation
 
 
 class Extract(KnownHistory):
@@ -21,9 +21,9 @@ class Extract(KnownHistory):
         return told.assign(value=told["value"] * self.scale)
 
 
-def bad_version(stage: Stage, now: datetime, scale: float) -> str:
+def bad_version(place: Installation, now: datetime, scale: float) -> str:
     """Register a bundle that is consistent in itself (its golden answers match) but was trained on the extract."""
-    place, moment = stage.place, pd.Timestamp(now).tz_convert("UTC")
+    moment = pd.Timestamp(now).tz_convert("UTC")
     extract = Extract.load(place.usecase, place.store, moment)
     extract.scale = scale
     seed = place.usecase.spec.seed
