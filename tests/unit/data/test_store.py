@@ -9,8 +9,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
 
+from model_code.data.delta import Table
+from model_code.data.frames import to_arrow
 from model_code.data.store import ObservationStore
 from model_code.errors import DataError, StoreError
 from tests.store_cases import START, observations
@@ -184,6 +188,22 @@ def test_append__first_commits_at_once_double_nothing(tmp_path: Path) -> None:
         with ThreadPoolExecutor(3) as pool:
             inserted = sum(done.inserted for done in pool.map(lambda _: store.append("uc", "load", rows), range(3)))  # noqa: B023
         assert inserted == len(store.revisions("uc", "load")) == 2
+
+
+def test_append__looks_again_if_another_append_came_in_between(store: ObservationStore, folder: Path) -> None:
+    rows = to_arrow(observations([9.0], entity="z"))
+    looks = []
+
+    def only_new(state: DeltaTable) -> pa.Table:
+        looks.append(state.version())
+        if len(looks) == 1:
+            store.append("uc", "load", observations([9.0], entity="z"))
+            return rows
+        return rows.slice(0, 0)
+
+    assert Table(str(table(folder))).append(rows, only_new) == (2, 0)
+    assert looks == [1, 2]
+    assert len(store.revisions("uc", "load")) == 5
 
 
 def test_append__a_new_column_joins_the_old_ones(store: ObservationStore) -> None:
