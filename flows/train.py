@@ -8,7 +8,7 @@ from flows import artifacts
 from flows.params import TrainParams
 from model_code.challenger import bundle_of, evaluate, register
 from model_code.installation import Installation
-from model_code.usecase import Candidate
+from model_code.study import searched_candidates
 
 
 @flow(name="train", persist_result=True, result_serializer="json")
@@ -23,13 +23,3 @@ def train(params: TrainParams) -> dict[str, Any]:
     rows = [judged.row() for judged in evaluated.judged]
     artifacts.table(params.usecase, "candidates", rows, "Backtest of the candidates; the holdout was never tuned on")
     return {"version": version, "family": evaluated.candidate.family, "candidates": rows}
-
-
-def searched_candidates(place: Installation, search_run: str | None) -> list[Candidate]:
-    """The best candidate of each family of a search.
-
-    Raises:
-        RegistryError: There is no finished search.
-    """
-    found = place.registry.run_params(place.usecase.name, kind="search", run_id=search_run)
-    return [Candidate.model_validate_json(value) for name, value in sorted(found.items()) if name.startswith("best_")]

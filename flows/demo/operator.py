@@ -4,10 +4,10 @@ from datetime import datetime
 
 import pandas as pd
 
-from flows.train import searched_candidates
 from model_code.challenger import bundle_of, evaluate, register
 from model_code.data.known import KnownHistory
 from model_code.installation import Installation
+from model_code.study import searched_candidates
 
 
 class Extract(KnownHistory):
@@ -27,5 +27,5 @@ def bad_version(place: Installation, now: datetime, scale: float) -> str:
     extract = Extract.load(place.usecase, place.store, moment)
     extract.scale = scale
     seed = place.usecase.spec.seed
-    evaluated = evaluate(place.usecase, extract, moment, searched_candidates(place, None)[:1], seed=seed)
+    evaluated = evaluate(place.usecase, extract, moment, searched_candidates(place)[:1], seed=seed)
     return register(place, bundle_of(place, extract, moment, evaluated, seed=seed), evaluated)
