@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -183,45 +183,41 @@ class Promoter:
     def _complete(self, intent: Entry) -> Entry:
         usecase, target = intent.usecase, str(intent.to_version)
         earlier = [entry for entry in self._ledger.entries(usecase) if (entry.id or 0) < (intent.id or 0)]
-        good = standing(earlier).after(intent).good
-        previous = self._newest_registered(usecase, good[:-1])
+        bundles = self._bundles(usecase)
+        previous = _newest(standing(earlier).after(intent).good[:-1], bundles)
         self._registry.set_alias(usecase, PREVIOUS, previous)
         self._after_step("previous")
         self._registry.set_alias(usecase, CHAMPION, target)
         self._after_step("champion")
-        self._point(usecase, target, previous)
+        self._pointers.move(usecase, str(intent.to_bundle), bundles[previous] if previous else None)
         self._after_step("pointer")
         done = self._ledger.append(_closing(intent, "done", intent.reason))
         self._after_step("done")
         return done
 
-    def _newest_registered(self, usecase: str, versions: Sequence[str]) -> str | None:
-        registered = {version.version for version in self._registry.versions(usecase)}
-        return next((version for version in reversed(versions) if version in registered), None)
-
-    def _point(self, usecase: str, champion: str, previous: str | None) -> None:
-        older = self._registry.bundle_of(usecase, previous) if previous else None
-        self._pointers.move(usecase, self._registry.bundle_of(usecase, champion), older)
+    def _bundles(self, usecase: str) -> dict[str, str]:
+        """Registered version -> its bundle."""
+        return {version.version: version.bundle for version in self._registry.versions(usecase)}
 
     def _recover(self, usecase: str) -> list[Entry]:
         return [self._close(intent) for intent in self._ledger.open_intents(usecase) if intent.action in MOVES]
 
     def _close(self, intent: Entry) -> Entry:
-        champion = self._registry.version_of(intent.usecase, CHAMPION)
-        registered = self._newest_registered(intent.usecase, [str(intent.to_version)]) is not None
+        champion, bundles = self._registry.version_of(intent.usecase, CHAMPION), self._bundles(intent.usecase)
+        registered = intent.to_version in bundles
         if registered and champion in (intent.from_version, intent.to_version):
             return self._complete(intent)
         if champion is not None:
-            self._settle(intent.usecase, champion)
+            self._settle(intent.usecase, champion, bundles)
         why = "the champion was moved elsewhere" if registered else "its version is registered no more"
         return self._ledger.append(_closing(intent, "void", f"voided, {why}; it was: {intent.reason}"))
 
-    def _settle(self, usecase: str, champion: str) -> None:
+    def _settle(self, usecase: str, champion: str, bundles: Mapping[str, str]) -> None:
         """Bring `previous` and pointer in line with the champion that there is."""
         good = standing(self._ledger.entries(usecase)).good
-        previous = self._newest_registered(usecase, [version for version in good if version != champion])
+        previous = _newest([version for version in good if version != champion], bundles)
         self._registry.set_alias(usecase, PREVIOUS, previous)
-        self._point(usecase, champion, previous)
+        self._pointers.move(usecase, bundles[champion], bundles[previous] if previous else None)
 
 
 @dataclass(frozen=True)
@@ -233,6 +229,10 @@ class _Decision:
     evidence: dict[str, Any]
     at: datetime
     scope: tuple[str, ...]
+
+
+def _newest(versions: Sequence[str], registered: Collection[str]) -> str | None:
+    return next((version for version in reversed(versions) if version in registered), None)
 
 
 def _closing(intent: Entry, phase: str, reason: str) -> Entry:

@@ -110,18 +110,19 @@ def transaction(on: sa.Engine) -> Iterator[sa.Connection]:
 
 
 @contextmanager
-def exclusive(on: sa.Engine, name: str, timeout: float = BUSY_SECONDS) -> Iterator[None]:
+def exclusive(on: sa.Engine, name: str, timeout: float | None = None) -> Iterator[None]:
     """Holds a named lock among all programs of this database; the system frees it when its owner dies.
 
     Args:
         on: The database: SQLite locks a file beside it, PostgreSQL an advisory lock of a connection.
         name: What is locked.
-        timeout: Seconds to wait.
+        timeout: Seconds to wait. Default: as long as a writer waits.
 
     Raises:
         Locked: Another one holds it for longer than `timeout`.
         StoreError: The database cannot be reached.
     """
+    timeout = BUSY_SECONDS if timeout is None else timeout
     if on.dialect.name == "sqlite":
         try:
             with FileLock(f"{on.url.database}.{name}.lock", timeout=timeout):

@@ -17,6 +17,7 @@ FIRST_START_SECONDS = 120  # a new SQLite store is made in about five
 SCHEMES = ("sqlite", "postgresql", "http", "https")
 DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # MLflow's own defaults wait for minutes on a server that is down.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",

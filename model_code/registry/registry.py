@@ -1,7 +1,7 @@
 """The model registry: versions, aliases and runs of every use case, in MLflow."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from model_code.errors import RegistryError
@@ -54,7 +54,7 @@ class Registry:
             with _already_there():
                 client.create_registered_model(usecase)
             source = f"evenkeel-bundle:/{bundle.hash}"
-            made = client.create_model_version(usecase, source, run, tags_of(bundle, manifest, metrics))
+            made = client.create_model_version(usecase, source, run, tags_of(bundle, manifest, metrics), await_creation_for=0)
             # Two programs at once: the first version stays, the other one goes.
             first = self._with_bundle(usecase, bundle.hash)[0]
             if first != str(made.version):
@@ -75,10 +75,11 @@ class Registry:
         Raises:
             RegistryError: There is no such version.
         """
-        for each in self.versions(usecase):
-            if each.version == str(version):
-                return each
-        raise RegistryError(f"{usecase} has no version {version}", hint="`make ledger` and MLflow list those there are")
+        with self._connection.client() as client:
+            found = _found(lambda: client.get_model_version(usecase, str(version)))
+        if found is None:
+            raise RegistryError(f"{usecase} has no version {version}", hint="`make ledger` and MLflow list those there are")
+        return version_of(found)
 
     def bundle_of(self, usecase: str, version: str) -> str:
         """Hash of a version's bundle.
@@ -91,7 +92,8 @@ class Registry:
     def version_of(self, usecase: str, alias: str) -> str | None:
         """The version that an alias (champion, challenger, previous) points to; None when it points nowhere."""
         with self._connection.client() as client:
-            return next((version for version, names in _aliases(client, usecase).items() if alias in names), None)
+            found = _found(lambda: client.get_model_version_by_alias(usecase, alias))
+        return str(found.version) if found else None
 
     def set_alias(self, usecase: str, alias: str, version: str | None) -> None:
         """Point an alias to a version; None removes it.
@@ -102,7 +104,7 @@ class Registry:
         with self._connection.client() as client:
             if version is not None:
                 client.set_registered_model_alias(usecase, alias, version)
-            elif any(alias in names for names in _aliases(client, usecase).values()):
+            elif self.version_of(usecase, alias) is not None:
                 client.delete_registered_model_alias(usecase, alias)
 
     @contextlib.contextmanager
@@ -219,6 +221,19 @@ def _already_there() -> Iterator[None]:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
+
+
+def _found(ask: Callable[[], Any]) -> Any:
+    """What MLflow answers; None where it says that there is no such thing."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return ask()
+    except MlflowException as error:
+        # An alias that points nowhere, and a version that is no number, are invalid parameters to MLflow.
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+        return None
 
 
 def _aliases(client: Any, usecase: str) -> dict[str, tuple[str, ...]]:

@@ -2,8 +2,13 @@ import json
 import math
 import os
 import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 
+import httpx
 import numpy as np
 import pytest
 
@@ -241,3 +246,44 @@ def test_registry__says_in_words_that_the_folder_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RegistryError, match="the disk writable"):
         Registry(f"sqlite:///{tmp_path / 'file' / 'mlflow.db'}").versions("demand")
+
+
+@pytest.mark.full
+@pytest.mark.timeout(400)
+def test_registry__works_on_a_server_and_survives_its_restart(tmp_path, usecase, bundle, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    port = free_port()
+    registry = Registry(f"http://127.0.0.1:{port}")
+    with pytest.raises(RegistryError, match="the server up"):
+        registry.register(bundle("a1"), manifest(usecase), {"loss": 0.2})
+    with mlflow_server(tmp_path, port):
+        assert registry.register(bundle("a1"), manifest(usecase), {"loss": 0.2}) == "1"
+        registry.set_alias(usecase, "champion", "1")
+    with pytest.raises(RegistryError, match="the server up"):
+        registry.set_alias(usecase, "previous", "1")
+    with mlflow_server(tmp_path, port):
+        assert registry.register(bundle("a1"), manifest(usecase), {"loss": 0.2}) == "1"
+        assert registry.register(bundle("b2"), manifest(usecase), {"loss": 0.2}) == "2"
+        assert registry.version_of(usecase, "champion") == "1"
+        assert registry.version_of(usecase, "previous") is None
+        with pytest.raises(RegistryError, match="has no version 9"):
+            registry.version(usecase, "9")
+
+
+@contextmanager
+def mlflow_server(folder, port):
+    store = ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}", "--artifacts-destination", str(folder / "artifacts")]
+    command = [sys.executable, "-m", "mlflow", "server", *store, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    with (folder / "server.log").open("a") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+            for _ in range(600):
+                with suppress(httpx.TransportError):
+                    if client.get("/health").status_code == 200:
+                        break
+                time.sleep(0.1)
+        yield
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
