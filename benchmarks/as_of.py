@@ -42,19 +42,25 @@ def write(folder: str, hours: int, entities: int = 50, revised: float = 0.02) ->
 
 
 def read(folder: str) -> dict[str, float]:
-    """Seconds of a whole read, and of the two weeks that a forecast needs; peak memory in MB."""
-    store = ObservationStore(folder)
-    began, busy = time.perf_counter(), time.process_time()
-    rows = len(store.as_of("zones", "load", NOW))
-    whole, cpu = time.perf_counter() - began, time.process_time() - busy
+    """Seconds of a whole read, and of the two weeks that a forecast needs; peak memory in MB.
+
+    The best of five, since other work on the machine only ever adds; CPU seconds (of all threads) beside it.
+    """
+    store, walls, cpus = ObservationStore(folder), [], []
+    for _ in range(5):
+        began, busy = time.perf_counter(), time.process_time()
+        rows = len(store.as_of("zones", "load", NOW))
+        walls.append(time.perf_counter() - began)
+        cpus.append(time.process_time() - busy)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     began = time.perf_counter()
     store.as_of("zones", "load", NOW, start=START + timedelta(days=60), end=START + timedelta(days=74))
     recent = time.perf_counter() - began
     return {
         "rows": rows,
-        "seconds": round(whole, 3),
-        "cpu_seconds": round(cpu, 3),
+        "seconds": round(min(walls), 3),
+        "median_seconds": round(sorted(walls)[2], 3),
+        "cpu_seconds": round(min(cpus), 3),
         "two_weeks_seconds": round(recent, 3),
         "peak_mb": round(peak),
     }
