@@ -12,6 +12,7 @@ from model_code.origins import target_times
 from model_code.usecase import UseCase, UseCaseSpec
 
 ALL = "all"
+UTC_TIME = "datetime64[us, UTC]"
 COMPLETE = 0.9  # share of an origin's rows that must have truth before the origin counts as scored
 
 
@@ -67,12 +68,15 @@ def conditions(usecase: UseCase, history: KnownHistory, origins: Sequence[pd.Tim
 
 def _levels(truth: pd.DataFrame, origins: Sequence[pd.Timestamp], spec: UseCaseSpec) -> dict[pd.Timestamp, float]:
     by_time = truth.dropna().groupby("time")["value"].mean()
-    levels = {}
-    for origin in sorted(origins):
-        values = by_time.reindex(target_times(spec, origin)).to_numpy(float)
-        if np.isfinite(values).mean() >= COMPLETE:
-            levels[origin] = float(np.nanmean(values))
-    return levels
+    ordered, steps = sorted(origins), spec.horizon.steps
+    wanted = pd.DatetimeIndex([time for origin in ordered for time in target_times(spec, origin)], dtype=UTC_TIME)
+    values = by_time.reindex(wanted).to_numpy(float).reshape(len(ordered), steps)
+    told = np.isfinite(values)
+    return {
+        origin: float(row[known].mean())
+        for origin, row, known in zip(ordered, values, told, strict=True)
+        if known.mean() >= COMPLETE
+    }
 
 
 def _series_names(entities: pd.Series, spec: UseCaseSpec) -> pd.Series:

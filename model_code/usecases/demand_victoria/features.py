@@ -32,11 +32,10 @@ def context(after: "Known", origin: pd.Timestamp, entity: str, spec: "UseCaseSpe
 
     Returns:
         Degrees of heating (below 18 °C) and cooling (above 20 °C) of the day and of the day before, degrees of
-        its hottest hour above 24 °C, its lowest temperature, day length (-1 shortest, 1 longest day), day types.
+        its hottest half-hour above 24 °C, its lowest temperature, day length (-1 shortest, 1 longest day), day types; NaN where no temperature is known.
     """
     temperature = series(after["weather"], entity, "temperature")
-    day = temperature[(temperature.index >= origin) & (temperature.index < origin + DAY)]
-    before = temperature[(temperature.index >= origin - DAY) & (temperature.index < origin)]
+    day, before = _between(temperature, origin, origin + DAY), _between(temperature, origin - DAY, origin)
     local = pd.DatetimeIndex([origin.tz_convert(spec.timezone)])
     holiday = float(is_holiday(local, *PLACE)[0])
     return {
@@ -51,6 +50,11 @@ def context(after: "Known", origin: pd.Timestamp, entity: str, spec: "UseCaseSpe
         "sunday": float(local.dayofweek[0] == 6),
         "holiday": holiday,
     }
+
+
+def _between(values: pd.Series, start: pd.Timestamp, end: pd.Timestamp) -> np.ndarray:
+    found = values[(values.index >= start) & (values.index < end)].to_numpy(float)
+    return found if len(found) else np.array([np.nan])
 
 
 def _entity(known: "Known", origin: pd.Timestamp, entity: str, rows: pd.DataFrame, spec: "UseCaseSpec") -> pd.DataFrame:
