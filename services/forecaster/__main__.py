@@ -40,8 +40,6 @@ def environment(settings: Settings) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(found)),
         "BENTOML_HOME": str((settings.home / "bentoml" / str(settings.service_port)).absolute()),
         "BENTOML_DO_NOT_TRACK": "True",
-        # One line a request would fill the disk; metrics count requests, and the store keeps every answer.
-        "BENTOML_CONFIG_OPTIONS": os.environ.get("BENTOML_CONFIG_OPTIONS", "api_server.logging.access.enabled=false"),
     }
 
 

@@ -33,7 +33,14 @@ async def model(_request: Request) -> Response:
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-@bentoml.service(name="forecaster", workers=1, threads=THREADS, traffic={"timeout": TIMEOUT_SECONDS})
+@bentoml.service(
+    name="forecaster",
+    workers=1,
+    threads=THREADS,
+    traffic={"timeout": TIMEOUT_SECONDS},
+    # A line for each request would fill the disk; metrics count requests, and the store keeps every answer.
+    logging={"access": {"enabled": False}},
+)
 @bentoml.asgi_app(Starlette(routes=[Route("/model", model)]), path="/")
 class Forecaster:
     """Forecasts of one use case (`EVENKEEL_USECASE`) by the bundle that its pointer wants."""

@@ -1,6 +1,7 @@
 """The service as its callers see it: answers, their records, and what a wrong question is told."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -166,6 +167,14 @@ def test_forecast__that_cannot_be_stored_is_not_given(served: Served, client: Fo
             connection.execute(rename[1])
 
     assert client.forecast().values
+
+
+def test_log__tells_the_switch_but_no_request(served: Served, client: ForecastClient) -> None:
+    client.forecast()
+
+    log = Path(served.target.status().log).read_text()
+    assert f"serving version 1, bundle {served.ridge}" in log
+    assert "/forecast" not in log
 
 
 def test_model__tells_what_serves(served: Served, client: ForecastClient) -> None:
