@@ -92,7 +92,7 @@ refresh: setup  ## Bring a use case's data up to date (USECASE=demand_us)
 
 .PHONY: reproduce
 reproduce: setup  ## Rebuild a registered version and compare hashes (USECASE=… VERSION=n)
-	@$(PY) -m flows.reproduce $(USECASE) $(or $(VERSION),$(error name the version: make reproduce VERSION=n))
+	@$(PY) -m model_code.reproduce $(USECASE) $(or $(VERSION),$(error name the version: make reproduce VERSION=n))
 
 bench-%: setup  ## A benchmark of benchmarks/, such as bench-store
 	@$(PY) -m benchmarks.$(subst -,_,$*)

@@ -124,12 +124,26 @@ def bundle_of(
     seed: int,
     quiet_until: pd.Timestamp | None = None,
 ) -> BundleRef:
-    """Calibrate the chosen candidate on its walk-forward residuals and write its bundle.
+    """Calibrate the chosen candidate on its walk-forward residuals and write its bundle; see `contents_of`."""
+    return write_bundle(place.bundles, contents_of(place.usecase, history, now, evaluated, seed=seed, quiet_until=quiet_until))
+
+
+def contents_of(
+    usecase: UseCase,
+    history: KnownHistory,
+    now: pd.Timestamp,
+    evaluated: Evaluated,
+    *,
+    seed: int,
+    quiet_until: pd.Timestamp | None = None,
+) -> BundleContents:
+    """What the bundle of a challenger holds; all that a rebuild needs is in it.
 
     Args:
+        history: As loaded from the store, so that it knows its table versions.
         quiet_until: Origins from here on are not typical (trouble was under way) and calibrate nothing.
     """
-    usecase, scored = place.usecase, evaluated.chosen.scored
+    scored = evaluated.chosen.scored
     typical = scored if quiet_until is None else scored[scored["origin"] < quiet_until]
     calibration = Calibration.none()
     if usecase.spec.task == "forecast":
@@ -138,20 +152,20 @@ def bundle_of(
             usecase.spec.interval, typical["step"].to_numpy(), residual, typical["value"].to_numpy(float)
         )
     golden = evaluated.cases.where(_spread(len(evaluated.cases)))
-    contents = BundleContents(
+    quiet = {"quiet_until": None if quiet_until is None else quiet_until.isoformat()}
+    return BundleContents(
         usecase=usecase,
         model=evaluated.model,
         feature_columns=list(evaluated.cases.features.columns),
         calibration=calibration,
-        profile=profile_of(usecase, history, now, evaluated, typical),
-        lineage=place.lineage(),
+        profile=profile_of(usecase, history, now, evaluated, typical) | quiet,
+        lineage=history.versions,
         trained_until=now.to_pydatetime(),
         seed=seed,
         golden_features=golden.features,
         golden_lead=golden.rows["step"].to_numpy(),
         training_parameters=evaluated.candidate.model_dump(mode="json"),
     )
-    return write_bundle(place.bundles, contents)
 
 
 def register(place: Installation, ref: BundleRef, evaluated: Evaluated) -> str:

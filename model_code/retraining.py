@@ -33,12 +33,17 @@ class Retrained:
     losses: pd.DataFrame
 
 
+def recorded_candidates(bundle: Bundle) -> list[Candidate]:
+    """The candidates that a bundle was chosen from."""
+    return [
+        Candidate(family=row["family"], parameters=row["parameters"], half_life_days=row["half_life_days"])
+        for row in bundle.profile["candidates"]
+    ]
+
+
 def slate(champion: Bundle, fixed: Sequence[Candidate]) -> list[Candidate]:
     """The candidates of a retrain: the best of each family as last searched, and those that the use case fixed."""
-    searched = [
-        Candidate(family=row["family"], parameters=row["parameters"], half_life_days=row["half_life_days"])
-        for row in champion.profile["candidates"]
-    ]
+    searched = recorded_candidates(champion)
     return [*searched, *(candidate for candidate in fixed if candidate not in searched)]
 
 

@@ -35,26 +35,28 @@ class KnownHistory:
     Args:
         spec: The use case.
         revisions: Feed -> observation frame with every revision (entity, time, known_at, columns).
+        versions: Feed -> version of the table that its revisions were read from.
     """
 
-    def __init__(self, spec: UseCaseSpec, revisions: Mapping[str, pd.DataFrame]) -> None:
+    def __init__(
+        self, spec: UseCaseSpec, revisions: Mapping[str, pd.DataFrame], versions: Mapping[str, int] | None = None
+    ) -> None:
         self.spec = spec
+        self.versions = dict(versions or {})
         self._feeds = {name: _Revisions(frame) for name, frame in revisions.items()}
 
     @classmethod
-    def load(
-        cls, usecase: UseCase, store: ObservationStore, until: datetime, versions: Mapping[str, int] | None = None
-    ) -> Self:
-        """Everything known by `until`, from the store; `versions` pins table versions.
+    def load(cls, usecase: UseCase, store: ObservationStore, until: datetime, versions: Mapping[str, int] | None = None) -> Self:
+        """Everything known by `until`, from the store; `versions` pins table versions (default: those of now).
 
         Raises:
             TooLittleData: A feed has no table yet.
+            StoreError: A table has no such version.
         """
-        pinned = versions or {}
-        return cls(
-            usecase.spec,
-            {feed: store.revisions(usecase.name, feed, until=until, version=pinned.get(feed)) for feed in usecase.spec.feeds},
-        )
+        pinned = {feed: (versions or {}).get(feed) for feed in usecase.spec.feeds}
+        read = {feed: store.version(usecase.name, feed) if pin is None else pin for feed, pin in pinned.items()}
+        frames = {feed: store.revisions(usecase.name, feed, until=until, version=version) for feed, version in read.items()}
+        return cls(usecase.spec, frames, read)
 
     def at(self, origin: datetime, *, seen_from: datetime | None = None) -> Known:
         """What was known at `origin`, for times from `lookback` before it to the end of its horizon.
