@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from model_code.features import DAY, is_holiday, lagged, same_day_type, series, time_of_day, trailing
+from model_code.weather_day import weather_day
 
 if TYPE_CHECKING:
     from model_code.data.known import Known
@@ -26,23 +27,12 @@ def build(known: "Known", origin: pd.Timestamp, rows: pd.DataFrame, spec: "UseCa
 
 
 def context(after: "Known", origin: pd.Timestamp, entity: str, spec: "UseCaseSpec") -> dict[str, float]:
-    """What made this origin's day easy or hard, told afterwards: temperature against the day before, day type.
+    """The conditions of this origin's day, told afterwards: they explain its level, never feed a forecast.
 
     Args:
         after: What is known once the day is over.
     """
-    temperature = series(after["weather"], entity, "temperature")
-    day = temperature[(temperature.index >= origin) & (temperature.index < origin + DAY)]
-    before = temperature[(temperature.index >= origin - DAY) & (temperature.index < origin)]
-    local = pd.DatetimeIndex([origin.tz_convert(spec.timezone)])
-    off, off_before = (max(float(one.dayofweek[0] >= 5), is_holiday(one, *PLACE)[0]) for one in (local, local - DAY))
-    return {
-        "heating_surprise": float(np.clip(18 - day, 0, None).mean() - np.clip(18 - before, 0, None).mean()),
-        "cooling_surprise": float(np.clip(day - 20, 0, None).mean() - np.clip(before - 20, 0, None).mean()),
-        "day_off": off,
-        "day_type_changed": float(off != off_before),
-        "holiday": float(is_holiday(local, *PLACE)[0]),
-    }
+    return weather_day(series(after["weather"], entity, "temperature"), origin, spec.timezone, PLACE)
 
 
 def _entity(known: "Known", origin: pd.Timestamp, entity: str, rows: pd.DataFrame, spec: "UseCaseSpec") -> pd.DataFrame:

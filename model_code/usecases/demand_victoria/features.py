@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from model_code.features import DAY, is_holiday, lagged, same_day_type, series, time_of_day, trailing
+from model_code.weather_day import weather_day
 
 if TYPE_CHECKING:
     from model_code.data.known import Known
@@ -29,32 +30,8 @@ def context(after: "Known", origin: pd.Timestamp, entity: str, spec: "UseCaseSpe
 
     Args:
         after: What is known once the day is over.
-
-    Returns:
-        Degrees of heating (below 18 °C) and cooling (above 20 °C) of the day and of the day before, degrees of
-        its hottest half-hour above 24 °C, its lowest temperature, day length (-1 shortest, 1 longest day), day types; NaN where no temperature is known.
     """
-    temperature = series(after["weather"], entity, "temperature")
-    day, before = _between(temperature, origin, origin + DAY), _between(temperature, origin - DAY, origin)
-    local = pd.DatetimeIndex([origin.tz_convert(spec.timezone)])
-    holiday = float(is_holiday(local, *PLACE)[0])
-    return {
-        "heating": float(np.clip(18 - day, 0, None).mean()),
-        "cooling": float(np.clip(day - 20, 0, None).mean()),
-        "heating_before": float(np.clip(18 - before, 0, None).mean()),
-        "cooling_before": float(np.clip(before - 20, 0, None).mean()),
-        "hottest": float(max(day.max() - 24, 0.0)),
-        "coldest": float(day.min()),
-        "day_length": float(np.cos(2 * np.pi * (local.dayofyear[0] + 10) / 365.25)),
-        "day_off": max(float(local.dayofweek[0] >= 5), holiday),
-        "sunday": float(local.dayofweek[0] == 6),
-        "holiday": holiday,
-    }
-
-
-def _between(values: pd.Series, start: pd.Timestamp, end: pd.Timestamp) -> np.ndarray:
-    found = values[(values.index >= start) & (values.index < end)].to_numpy(float)
-    return found if len(found) else np.array([np.nan])
+    return weather_day(series(after["weather"], entity, "temperature"), origin, spec.timezone, PLACE)
 
 
 def _entity(known: "Known", origin: pd.Timestamp, entity: str, rows: pd.DataFrame, spec: "UseCaseSpec") -> pd.DataFrame:

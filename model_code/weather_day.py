@@ -1,0 +1,48 @@
+"""What a day was like, told afterwards: the conditions that explain the level of a demand that follows the weather."""
+
+import numpy as np
+import pandas as pd
+
+from model_code.features import DAY, is_holiday
+
+HEATED_BELOW, COOLED_ABOVE, HOT_ABOVE = 18.0, 20.0, 24.0  # °C
+
+
+def weather_day(temperature: pd.Series, origin: pd.Timestamp, timezone: str, place: tuple[str, str]) -> dict[str, float]:
+    """The conditions of the day that begins at `origin`; for a use case's `context`, never a feature.
+
+    Args:
+        temperature: °C by time (UTC index), as known once the day is over.
+        origin: Start of the day (aware).
+        timezone: IANA zone in which the day is a weekday or a holiday.
+        place: Country and subdivision of the holidays.
+
+    Returns:
+        Mean degrees of heating and of cooling on the day and on the day before, the day's hottest time above 24 °C,
+        its lowest temperature, the season (-1 in midsummer, 1 in midwinter of the north), flags for a day off, a Sunday
+        and a holiday. NaN where no temperature is known.
+    """
+    day, before = _between(temperature, origin, origin + DAY), _between(temperature, origin - DAY, origin)
+    local = pd.DatetimeIndex([origin.tz_convert(timezone)])
+    holiday = float(is_holiday(local, *place)[0])
+    return {
+        "heating": _mean_above(HEATED_BELOW - day),
+        "cooling": _mean_above(day - COOLED_ABOVE),
+        "heating_before": _mean_above(HEATED_BELOW - before),
+        "cooling_before": _mean_above(before - COOLED_ABOVE),
+        "hottest": float(np.clip(day.max() - HOT_ABOVE, 0, None)),
+        "coldest": float(day.min()),
+        "season": float(np.cos(2 * np.pi * (local.dayofyear[0] + 10) / 365.25)),
+        "day_off": max(float(local.dayofweek[0] >= 5), holiday),
+        "sunday": float(local.dayofweek[0] == 6),
+        "holiday": holiday,
+    }
+
+
+def _mean_above(degrees: np.ndarray) -> float:
+    return float(np.clip(degrees, 0, None).mean())
+
+
+def _between(values: pd.Series, start: pd.Timestamp, end: pd.Timestamp) -> np.ndarray:
+    found = values[(values.index >= start) & (values.index < end)].to_numpy(float)
+    return found if len(found) else np.array([np.nan])
