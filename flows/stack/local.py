@@ -1,5 +1,6 @@
 """The local stack: start its parts side by side, wait until each answers, end them all."""
 
+import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -12,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from flows.stack import service
 from flows.stack.daemon import Daemon
-from flows.stack.parts import REPOSITORY, Part, all_parts, environment, taken
+from flows.stack.parts import REPOSITORY, Part, all_parts, environment, launch, taken
 from flows.stack.templates import copy_templates
 from model_code.errors import ConfigurationError
 from model_code.settings import PREFIX, Settings
@@ -21,6 +22,7 @@ PARTS = ("prefect", "zygote", "worker", "mlflow", "exporter", "service")
 SERVICE = "service"
 CORE = ("prefect", "zygote", "worker")
 START_SECONDS = 120.0
+POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -95,15 +97,20 @@ class LocalStack:
             if not part.waits:
                 self._daemon(part.name).start(part.command, self._environment, REPOSITORY)
         if register:
-            from flows.stack import registration  # imports Prefect, while its server does the same
-
-            self._wait(self._parts["prefect"])
-            registration.register(self._settings, self._deployments)
+            for name in ("prefect", "zygote"):
+                self._wait(self._parts[name])
+            self._register()
         for part in missing:
             if part.waits:
                 self._daemon(part.name).start(part.command, self._environment, REPOSITORY)
         for part in missing:
             self._wait(part)
+
+    def _register(self) -> None:
+        command = [*launch(self._settings), "flows.stack.registration", str(self._deployments.resolve())]
+        done = subprocess.run(command, cwd=REPOSITORY, env=self._environment, capture_output=True, text=True)
+        if done.returncode:
+            raise ConfigurationError(f"the deployments were not registered: {done.stderr.strip()}", hint="see prefect.yaml")
 
     def _wait(self, part: Part) -> None:
         daemon, deadline = self._daemon(part.name), time.monotonic() + START_SECONDS
@@ -111,7 +118,7 @@ class LocalStack:
             if daemon.pid is None or time.monotonic() > deadline:
                 how = "ended" if daemon.pid is None else f"did not answer within {START_SECONDS:.0f} s"
                 raise ConfigurationError(f"{part.name} {how}; the end of {daemon.log}:\n{daemon.tail()}")
-            time.sleep(0.1)
+            time.sleep(POLL_SECONDS)
 
     def _stop(self, names: Iterable[str]) -> list[str]:
         # Last started, first ended: a worker should not see its server vanish.

@@ -1,20 +1,22 @@
 """The parts of the local stack: what each runs, where it listens, how one knows that it is ready."""
 
+import http.client
+import json
 import os
-import shlex
 import socket
 import sys
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
-
-import httpx
 
 from model_code.settings import PREFIX, Settings
 
 REPOSITORY = Path(__file__).parent.parent.parent
 LAUNCH = REPOSITORY / "flows" / "warm" / "launch.py"
 WORK_POOL = "local"
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy stands between us and ourselves
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,9 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def run_command(settings: Settings) -> str:
-    """The command of one flow run, for the work pool: the client of the warm process."""
-    return shlex.join([sys.executable, "-I", "-S", str(LAUNCH), str(socket_path(settings))])
+def launch(settings: Settings) -> list[str]:
+    """Start of a command that runs a module warm; by itself it is one flow run, which is the work pool's command."""
+    return [sys.executable, "-I", "-S", str(LAUNCH), str(socket_path(settings))]
 
 
 def socket_path(settings: Settings) -> Path:
@@ -114,21 +116,25 @@ def allowed_hosts(settings: Settings) -> str:
     return ",".join(f"{name}{port}" for name in names for port in ("", f":{settings.mlflow_port}"))
 
 
+def ask(url: str, body: bytes | None = None) -> bytes | None:
+    """The answer to a GET, or to a POST of JSON; None unless it is 200. Asked often while others start, so it is light."""
+    headers = {"Content-Type": "application/json"} if body else {}
+    try:
+        with DIRECT.open(urllib.request.Request(url, body, headers), timeout=2) as reply:  # noqa: S310  # http, our own
+            return reply.read() if reply.status == HTTPStatus.OK else None
+    except (OSError, http.client.HTTPException):
+        return None
+
+
 def answers(url: str) -> bool:
     """Whether a GET is answered with 200."""
-    try:
-        return httpx.get(url, timeout=2, trust_env=False).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False
+    return ask(url) is not None
 
 
 def worker_polls(prefect: str) -> bool:
     """Whether a worker of the local work pool has reported itself."""
-    try:
-        reply = httpx.post(f"{prefect}/api/work_pools/{WORK_POOL}/workers/filter", json={}, timeout=2, trust_env=False)
-    except httpx.HTTPError:
-        return False
-    return reply.status_code == httpx.codes.OK and any(worker["status"] == "ONLINE" for worker in reply.json())
+    workers = ask(f"{prefect}/api/work_pools/{WORK_POOL}/workers/filter", b"{}")
+    return workers is not None and any(worker["status"] == "ONLINE" for worker in json.loads(workers))
 
 
 def taken(host: str, port: int) -> bool:

@@ -1,6 +1,11 @@
-"""What a Prefect server is told: the work pool, the deployments of `prefect.yaml`, the automations."""
+"""What a Prefect server is told: the work pool, the deployments of `prefect.yaml`, the automations.
+
+A program of its own (`python -m flows.stack.registration FILE`), so that it can start warm: it imports every flow.
+"""
 
 import asyncio
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +16,8 @@ from prefect.workers.process import ProcessWorker
 
 from flows.automations import register as register_automations
 from flows.deployments import deploy_all
-from flows.stack.parts import WORK_POOL, run_command
+from flows.stack.parts import WORK_POOL, launch
+from model_code.errors import EvenkeelError
 from model_code.settings import Settings
 
 
@@ -34,7 +40,7 @@ async def create_work_pool(client: PrefectClient, settings: Settings, code: Path
     Paths belong here, since `prefect.yaml` is the same on every machine.
     """
     template: dict[str, Any] = ProcessWorker.get_default_base_job_template()
-    defaults = {"command": run_command(settings), "working_dir": str(code), "stream_output": True}
+    defaults = {"command": shlex.join(launch(settings)), "working_dir": str(code), "stream_output": True}
     for name, value in defaults.items():
         template["variables"]["properties"][name]["default"] = value
     try:
@@ -43,3 +49,10 @@ async def create_work_pool(client: PrefectClient, settings: Settings, code: Path
         await client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process", base_job_template=template))
     else:
         await client.update_work_pool(WORK_POOL, WorkPoolUpdate(base_job_template=template))
+
+
+if __name__ == "__main__":
+    try:
+        print("\n".join(register(Settings.load(), Path(sys.argv[1]))))
+    except EvenkeelError as error:
+        sys.exit(str(error))

@@ -10,9 +10,12 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import PrefectHTTPStatusError
 
+from flows.automations import register as register_automations
 from flows.deployments import Deployment, WorkPool, deploy_all, load
 from flows.stack import LocalStack
+from flows.stack.local import CORE
 from model_code.errors import ConfigurationError
+from model_code.settings import Settings
 
 PATIENCE = 60.0
 
@@ -82,7 +85,9 @@ def test_deploy_all__registers_those_of_the_work_pool(local_stack: LocalStack, p
     async def look() -> None:
         async with PrefectClient(api=prefect_api) as client:
             assert await deploy_all(client, path=deployments_file) == ["hello/here"]
-            (only,) = await client.read_deployments()
+            names = [deployment.name for deployment in await client.read_deployments()]
+            assert ("here" in names, "elsewhere" in names) == (True, False)
+            only = await client.read_deployment_by_name("hello/here")
             assert (only.name, only.entrypoint, only.parameters) == ("here", "hello.py:hello", {"name": "ahoy"})
             assert not only.pull_steps
             assert only.global_concurrency_limit is not None
@@ -114,3 +119,26 @@ def test_worker__refuses_wrong_parameters(local_stack: LocalStack, prefect_api: 
 
     with pytest.raises(PrefectHTTPStatusError, match="times"):
         asyncio.run(start())
+
+
+def test_deploy_all__registers_every_local_deployment_of_evenkeel(local_stack: LocalStack, prefect_api: str) -> None:
+    async def look() -> tuple[list[str], list[str]]:
+        async with PrefectClient(api=prefect_api) as client:
+            return await deploy_all(client), await register_automations(client)
+
+    deployed, automations = asyncio.run(look())
+
+    assert len(set(deployed)) == len([entry for entry in load().deployments if entry.work_pool.name == "local"])
+    assert {"refresh/local", "monitor/local", "rollback/local", "retrain/local"} <= set(deployed)
+    assert automations
+
+
+def test_up__tells_which_deployment_is_wrong_and_leaves_what_ran(
+    local_stack: LocalStack, stack_settings: Settings, tmp_path: Path
+) -> None:
+    path = written(tmp_path, "deployments: [{name: x, entrypoint: 'gone.py:b', work_pol: {name: local}}]")
+
+    with pytest.raises(ConfigurationError, match=r"not registered: .*did you mean 'work_pool'"):
+        LocalStack(stack_settings, path).up(CORE)
+
+    assert all(state.ready for state in local_stack.status(CORE))
