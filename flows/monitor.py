@@ -39,7 +39,7 @@ def note(usecase: str, seen: judgement.Judgement, at: datetime) -> Entry:
     return Entry(
         phase="note",
         usecase=usecase,
-        action="verdict",
+        action=judgement.VERDICT,
         actor="monitor",
         reason="; ".join(verdict.reasons),
         scope=verdict.scope,

@@ -208,6 +208,18 @@ class Drift(Spec):
     )
 
 
+class Report(Spec):
+    """Evidently's reports: shown and exported, a warning at most."""
+
+    every: timedelta = Field(
+        timedelta(days=7), gt=timedelta(0), description="Least time between two reports; each takes seconds."
+    )
+    window: timedelta = Field(
+        timedelta(days=7), gt=timedelta(0), description="Latest origins that are compared with those before the training ended."
+    )
+    reference_origins: int = Field(28, ge=2, description="Origins just before the champion's training ended.")
+
+
 class Policy(Spec):
     """When evidence becomes an action."""
 
@@ -267,6 +279,7 @@ class UseCaseSpec(Spec):
     promotion: Promotion = Promotion()
     retrain: Retrain = Retrain()
     drift: Drift = Drift()
+    report: Report = Report()
     policy: Policy = Policy()
     present: AwareDatetime | None = Field(None, description="Fixed present of a data set that has ended. Default: the clock.")
     seed: int = 20140101

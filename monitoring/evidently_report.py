@@ -94,13 +94,14 @@ def _run(reference: pd.DataFrame, current: pd.DataFrame) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from evidently import DataDefinition, Dataset, Report
-        from evidently.metrics import MissingValueCount
-        from evidently.presets import DataDriftPreset
+        from evidently.metrics import DriftedColumnsCount, MissingValueCount, ValueDrift
 
         columns = [str(name) for name in reference.columns]
+        # The drift preset's own tests, without the plots that make it take half as long again.
+        each = [metric(column=name) for metric in (ValueDrift, MissingValueCount) for name in columns]
         definition = DataDefinition(numerical_columns=columns)
         datasets = [Dataset.from_pandas(window, data_definition=definition) for window in (current, reference)]
-        return Report([DataDriftPreset(), *(MissingValueCount(column=name) for name in columns)]).run(*datasets)
+        return Report([DriftedColumnsCount(), *each]).run(*datasets)
 
 
 def _kind(metric: Mapping[str, Any]) -> str:

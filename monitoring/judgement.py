@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pandas as pd
 
-from model_code.bundle import Bundle
 from model_code.cases import Cases, build_cases
 from model_code.data.known import KnownHistory
 from model_code.evidence import Evidence
@@ -17,7 +16,7 @@ from monitoring.evidently_report import FeatureDrift, compare
 from monitoring.releases import actions_of
 
 RECENT = timedelta(days=7)
-REFERENCE_ORIGINS = 28
+VERDICT = "verdict"  # action of the ledger notes that a monitor run leaves
 
 
 @dataclass(frozen=True)
@@ -47,16 +46,27 @@ def look(place: Installation, now: pd.Timestamp, drift: FeatureDrift | None = No
 
 
 def feature_drift(place: Installation, now: pd.Timestamp) -> FeatureDrift | None:
-    """Evidently's comparison of the last week's features with those before the champion's training; None before a week has passed."""
-    pointer = place.pointers.get(place.usecase.name)
-    if pointer is None:
+    """Evidently's comparison of the latest features with those before the champion's training ended.
+
+    None while the last report is younger than `report.every`, and before a whole window has passed.
+    """
+    pointer, rule = place.pointers.get(place.usecase.name), place.usecase.spec.report
+    if pointer is None or _reported_since(place, now - rule.every, now):
         return None
     history, champion = place.history(now), place.bundle(pointer.wanted)
-    current = _cases(place, history, now - RECENT, now)
-    reference = _reference(place, history, champion)
+    until = pd.Timestamp(champion.manifest.trained_until)
+    if now - rule.window < until:
+        return None
+    current = _cases(place, history, now - rule.window, now)
+    reference = _cases(place, history, until - rule.reference_origins * place.usecase.spec.origins.every, until)
     if current is None or reference is None:
         return None
     return compare(reference.features, current.features, seed=place.usecase.spec.seed)
+
+
+def _reported_since(place: Installation, since: pd.Timestamp, now: pd.Timestamp) -> bool:
+    notes = (entry for entry in place.ledger.entries(place.usecase.name) if entry.action == VERDICT and since < entry.at <= now)
+    return any(Evidence.model_validate(note.evidence["seen"]).drifted_share is not None for note in notes)
 
 
 def quarantined_share(place: Installation, now: pd.Timestamp) -> float:
@@ -68,11 +78,6 @@ def quarantined_share(place: Installation, now: pd.Timestamp) -> float:
     keys = pd.MultiIndex.from_frame(refused[["entity", "time"]].drop_duplicates())
     bad = len(keys.difference(pd.MultiIndex.from_frame(good[["entity", "time"]])))
     return bad / max(1, bad + len(good))
-
-
-def _reference(place: Installation, history: KnownHistory, champion: Bundle) -> Cases | None:
-    until = pd.Timestamp(champion.manifest.trained_until)
-    return _cases(place, history, until - REFERENCE_ORIGINS * place.usecase.spec.origins.every, until)
 
 
 def _cases(place: Installation, history: KnownHistory, start: pd.Timestamp, end: pd.Timestamp) -> Cases | None:

@@ -26,7 +26,7 @@ class Scenario(Spec):
     seed: int = 7
     train_at: AwareDatetime = datetime.fromisoformat("2014-07-01T02:00:00+10:00")
     end: AwareDatetime = datetime.fromisoformat("2014-11-10T02:00:00+10:00")
-    tick: timedelta = Field(timedelta(days=2), description="Simulated time between two looks.")
+    tick: timedelta = Field(timedelta(days=3), description="Simulated time between two looks.")
     bad_release: BadRelease | None = BadRelease(at=datetime.fromisoformat("2014-08-18T02:00:00+10:00"), scale=1.25)
     level_shift: LevelShift | None = LevelShift(
         feed="demand", column="demand", start=datetime.fromisoformat("2014-09-15T00:00:00+10:00"), factor=0.85
