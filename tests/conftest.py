@@ -101,7 +101,7 @@ def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     return url
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def registry(mlflow_url: str) -> Registry:
     """A registry on the session's MLflow store."""
     return Registry(mlflow_url)

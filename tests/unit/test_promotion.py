@@ -24,8 +24,8 @@ FIRST = paired_verdict(None, [5.0], Promotion())
 class Shop:
     """A promoter with its stores and three registered versions, `b1`, `b2`, `b3`."""
 
-    def __init__(self, mlflow_url, engine, usecase, after_step=lambda _: None):
-        self.registry, self.ledger, self.pointers = Registry(mlflow_url), Ledger(engine), Pointers(engine)
+    def __init__(self, registry, engine, usecase, after_step=lambda _: None):
+        self.registry, self.ledger, self.pointers = registry, Ledger(engine), Pointers(engine)
         self.promoter = Promoter(self.registry, self.ledger, self.pointers, after_step=after_step)
         self.usecase = usecase
         self.engine = engine
@@ -68,23 +68,23 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def run_id(mlflow_url):
+def run_id(registry):
     """One training run for all versions; making a run for each costs more than the moves."""
-    with Registry(mlflow_url).start_run("promotion", "training") as run:
+    with registry.start_run("promotion", "training") as run:
         return run.id
 
 
 @pytest.fixture
-def shop(mlflow_url, engine, usecase, run_id):
-    made = Shop(mlflow_url, engine, usecase)
+def shop(registry, engine, usecase, run_id):
+    made = Shop(registry, engine, usecase)
     made.register("b1", "b2", "b3", run_id=run_id)
     return made
 
 
 @pytest.fixture
-def on_sqlite(mlflow_url, usecase, run_id, tmp_path):
+def on_sqlite(registry, usecase, run_id, tmp_path):
     engine = sql.engine(f"sqlite:///{tmp_path / 'state.db'}")
-    made = Shop(mlflow_url, engine, usecase)
+    made = Shop(registry, engine, usecase)
     made.register("b1", "b2", "b3", run_id=run_id)
     yield made
     engine.dispose()
@@ -244,7 +244,7 @@ def run_and_die(mlflow_url, sql_url, usecase, action, version, step):
         if name == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    shop = Shop(mlflow_url, sql.engine(sql_url), usecase, die)
+    shop = Shop(Registry(mlflow_url), sql.engine(sql_url), usecase, die)
     if action == "recover":
         shop.promoter.recover(usecase)
     else:
@@ -327,7 +327,7 @@ def test_promoter__a_deleted_version_never_becomes_previous(on_sqlite, mlflow_ur
 
 
 def race(mlflow_url, sql_url, usecase, barrier, action, version):
-    shop = Shop(mlflow_url, sql.engine(sql_url), usecase)
+    shop = Shop(Registry(mlflow_url), sql.engine(sql_url), usecase)
     shop.champion()
     barrier.wait()
     shop.promote(version) if action == "promote" else shop.rollback(actor=version, from_version="3")
