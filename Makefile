@@ -73,6 +73,8 @@ fix: setup  ## Let ruff repair what it can
 .PHONY: up
 up: setup  ## Start the local stack that stays: Prefect, MLflow, the service, the exporter
 	@$(PY) -m flows.stack up
+	@$(PY) -m flows.first_model $(USECASE)
+	@$(PY) -m flows.stack status
 
 .PHONY: down
 down: setup  ## End everything that `up` started

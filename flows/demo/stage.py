@@ -15,6 +15,7 @@ from typing import Any
 from prefect.context import refresh_global_settings_context
 
 from flows.demo.scenario import USECASE, Scenario
+from flows.runs import RUN_SECONDS, result_of, run
 from flows.stack.local import LocalStack
 from flows.stack.parts import environment
 from model_code.errors import EvenkeelError
@@ -24,7 +25,6 @@ from services.rollout.local import LocalTarget
 
 PORTS = ("SERVICE_PORT", "PREFECT_PORT", "EXPORTER_PORT", "MLFLOW_PORT")
 PARTS = ("prefect", "zygote", "worker", "exporter")
-RUN_SECONDS = 240.0
 
 
 class Stage:
@@ -50,11 +50,7 @@ class Stage:
         Raises:
             EvenkeelError: It did not complete; the message says where to look.
         """
-        from prefect.deployments import run_deployment
-
-        asked = {"usecase": USECASE, "now": now.isoformat(), **parameters}
-        run = run_deployment(f"{flow}/local", parameters={"params": asked}, timeout=RUN_SECONDS, poll_interval=0.15)
-        return self.result(flow, run)
+        return run(flow, usecase=USECASE, now=now.isoformat(), **parameters)
 
     def started(self, flow: str, since: datetime, seconds: float = 60.0) -> Any:
         """The result of the run that an Automation starts after `since` (wall clock).
@@ -82,18 +78,9 @@ class Stage:
                     and runs[0].state
                     and runs[0].state.is_final()
                 ):
-                    return self.result(flow, runs[0])
+                    return result_of(flow, runs[0])
                 time.sleep(0.15)
         raise EvenkeelError(f"no {flow} run finished after the breach", hint=f"see the logs in {self.home / 'logs'}")
-
-    def result(self, flow: str, run: Any) -> Any:
-        """What a finished run returned."""
-        if run.state is None or not run.state.is_completed():
-            told = run.state.message if run.state else "no state"
-            raise EvenkeelError(
-                f"{flow} ended {run.state.name if run.state else '?'}: {told}", hint=f"see {self.home / 'logs' / 'worker.log'}"
-            )
-        return run.state.result()
 
     @contextmanager
     def open(self) -> Iterator["Stage"]:
