@@ -63,9 +63,9 @@ class Trouble:
 
     @property
     def level_moved(self) -> bool:
-        """The level alarms, the excursion lasts, and it costs: at least one origin of it is bad."""
+        """The level alarms, the excursion lasts, and it costs: the loss of at least one origin of it is not near."""
         lasts = len(self.excursion) >= self.policy.min_origins
-        return self.alarm and lasts and self._bad(self.excursion) >= 1
+        return self.alarm and lasts and any(point.ratio > self.policy.ratio_near for point in self.excursion)
 
     @property
     def blatant(self) -> bool:

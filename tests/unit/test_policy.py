@@ -1,12 +1,10 @@
 """The policy's table of cases, and what holds for any evidence."""
 
-from datetime import timedelta
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_code.evidence import Action, Evidence, Release, SeriesEvidence
+from model_code.evidence import Action, Evidence, SeriesEvidence
 from model_code.policy import decide
 from model_code.usecase import Policy
 from tests.unit.policy_cases import DAY, NOW, action, evidence, series
@@ -59,6 +57,7 @@ CASES: list[Case] = [
     ("level moved, champion suffers", evidence(series("..........xxxx", level="AAAA")), (), "retrain", "world changed"),
     ("level fell, champion suffers", evidence(series("..........xxxx", level="BBBB")), (), "retrain", "below normal"),
     ("level moved, champion absorbs after one bad origin", evidence(series("...........X..", level="+AA")), (), "retrain", "world changed"),
+    ("level moved, champion absorbs after one so-so origin", evidence(series("..........o...", level="+AAA")), (), "retrain", "world changed"),
     ("level moved, champion bears it", evidence(series(CALM, level="AAAA")), (), "hold", "bear it"),
     ("level alarm of two origins waits", evidence(series("............xx", level="AA")), (), "hold", "bear it"),
     ("excursion without an alarm", evidence(series("..........xxx.", level="++++")), (), "hold", "hard spell"),
@@ -232,7 +231,6 @@ def test_decide__origins_before_the_release_do_not_count() -> None:
 
 def test_decide__thresholds_come_from_the_use_case() -> None:
     seen = evidence(series("..........oooo", level="AAAA"))
-    assert decide(P, seen, (), NOW).action == "hold"
-    assert decide(P.model_copy(update={"ratio_breach": 1.2}), seen, (), NOW).action == "retrain"
-    wide = Release(version="3", at=NOW - timedelta(days=60))
-    assert seen.releases == (wide,)
+    assert decide(P, seen, (), NOW).action == "retrain"
+    assert decide(P.model_copy(update={"ratio_near": 1.4}), seen, (), NOW).action == "hold"
+    assert decide(P.model_copy(update={"min_origins": 5}), seen, (), NOW).action == "hold"
