@@ -39,6 +39,6 @@ def _losses_of(place: Installation, now: pd.Timestamp, bundle: Bundle, origins: 
     if not origins:
         return np.array([])
     history = place.history(now)
-    scored = replay(bundle, build_cases(place.usecase, history, origins), history.truth(now))
+    scored = replay(bundle, build_cases(bundle.usecase, history, origins), history.truth(now))
     losses = per_origin(scored, place.usecase.spec).set_index("origin")["loss"]
     return losses.reindex(pd.DatetimeIndex(origins)).to_numpy(np.float64)

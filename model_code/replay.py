@@ -3,14 +3,28 @@
 import pandas as pd
 
 from model_code.bundle import Bundle
-from model_code.cases import Cases
+from model_code.cases import Cases, build_cases
+from model_code.data.known import KnownHistory
 from model_code.usecase import UseCase
+
+
+def cases_of(bundle: Bundle, usecase: UseCase, history: KnownHistory, cases: Cases) -> Cases:
+    """The same cases as the bundle's own feature code builds them: it may be older than the use case's present one.
+
+    Args:
+        usecase: The use case that built `cases`.
+        history: What they were built from.
+    """
+    if bundle.manifest.features_version == usecase.features_version:
+        return cases
+    return build_cases(bundle.usecase, history, sorted(cases.rows["origin"].unique()))
 
 
 def replay(bundle: Bundle, cases: Cases, truth: pd.DataFrame) -> pd.DataFrame:
     """The bundle's answers to `cases` beside the truth.
 
     Args:
+        cases: As the bundle's own feature code builds them, see `cases_of`.
         truth: entity, time, value as known when one judges.
 
     Returns:

@@ -15,7 +15,7 @@ from model_code.cases import Cases, build_cases
 from model_code.challenger import Evaluated, Progress, evaluate, history_split
 from model_code.data.known import KnownHistory
 from model_code.evaluation import per_origin
-from model_code.replay import replay
+from model_code.replay import cases_of, replay
 from model_code.usecase import Candidate, UseCase
 from model_code.verdict import PairedVerdict, paired_verdict
 
@@ -116,5 +116,6 @@ def _champion_losses(
     origins: Sequence[pd.Timestamp],
     now: pd.Timestamp,
 ) -> pd.Series:
-    answered = per_origin(replay(champion, cases.of(origins), history.truth(now)), usecase.spec)
+    asked = cases_of(champion, usecase, history, cases.of(origins))
+    answered = per_origin(replay(champion, asked, history.truth(now)), usecase.spec)
     return answered.set_index("origin")["loss"].reindex(pd.DatetimeIndex(list(origins))).reset_index(drop=True)

@@ -16,7 +16,7 @@ from model_code.errors import DataError
 from model_code.evidence import Evidence, OriginEvidence, SeriesEvidence
 from model_code.installation import Installation
 from model_code.origins import origins_between
-from model_code.replay import replay, replay_baseline
+from model_code.replay import cases_of, replay, replay_baseline
 from model_code.series import conditions, per_series
 from model_code.standing import standing
 from monitoring.releases import releases_of
@@ -99,13 +99,13 @@ def watch(
     scored = score(answered[answered["bundle"] == champion.hash], truth, spec)
     live = per_series(scored, spec)
     start = max(released_at - WARM_UP * spec.drift.reference_origins * spec.origins.every, history.first_time() + spec.lookback)
-    told = conditions(usecase, history, origins_between(spec, start, now), now)
+    told = conditions(champion.usecase, history, origins_between(spec, start, now), now)
     replays: dict[str, pd.DataFrame] = {}
     latest = sorted(live["origin"].unique())[-REPLAYED:]
     if latest:
         cases = build_cases(usecase, history, latest)
         answers = {
-            "previous": None if previous is None else replay(previous, cases, truth),
+            "previous": None if previous is None else replay(previous, cases_of(previous, usecase, history, cases), truth),
             "baseline": replay_baseline(usecase, cases, truth),
         }
         replays = {name: per_series(rows, spec) for name, rows in answers.items() if rows is not None}
