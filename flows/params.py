@@ -77,3 +77,15 @@ class ActParams(Params):
     reason: str = Field("", max_length=500, title="Why", description="What asked for it; kept in the ledger.")
     actor: str = Field("evenkeel", min_length=1, max_length=80, title="Who", description="Who asks; kept in the ledger.")
     force: bool = Field(False, title="Force", description="Act even where the policy says hold. Needs a reason.")
+
+
+class CompactParams(Params):
+    """Rewrite the observation tables as few files."""
+
+    retention_hours: int = Field(
+        168,
+        ge=0,
+        le=87_600,
+        title="Retention (hours)",
+        description="Files dropped more recently than this stay, for a training that is under way and will register its version later.",
+    )
