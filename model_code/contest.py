@@ -11,6 +11,8 @@ from model_code.installation import Installation
 from model_code.replay import replay
 from model_code.verdict import PairedVerdict, paired_verdict
 
+SLACK = 1.5  # in-sample loss above this multiple of the reported out-of-sample loss is another world
+
 
 def judge(place: Installation, now: pd.Timestamp, champion: str | None, challenger: str) -> PairedVerdict:
     """The paired verdict on the origins of the challenger's holdout that the champion was not trained on.
@@ -28,11 +30,27 @@ def judge(place: Installation, now: pd.Timestamp, champion: str | None, challeng
     spec = place.usecase.spec
     answered = place.bundle(place.registry.bundle_of(place.usecase.name, challenger)).profile["holdout"]
     losses = pd.Series({pd.Timestamp(row["origin"]): row["loss"] for row in answered}, dtype=float)
+    told = _borne_out(place, now, challenger, losses)
+    if told is not None:
+        return PairedVerdict(better=False, gain=np.nan, low=np.nan, high=np.nan, n=0, reason=told)
     if champion is None or champion == challenger:
         return paired_verdict(None, losses.to_numpy(), spec.promotion)
     reigning = place.bundle(place.registry.bundle_of(place.usecase.name, champion))
     losses = losses[losses.index >= pd.Timestamp(reigning.manifest.trained_until)]
     return paired_verdict(_losses_of(place, now, reigning, list(losses.index)), losses.to_numpy(), spec.promotion)
+
+
+def _borne_out(place: Installation, now: pd.Timestamp, challenger: str, reported: "pd.Series[float]") -> str | None:
+    """Why the challenger's reported holdout is not to be believed; None where its answers bear it out.
+
+    The fitted model saw these origins, so that it should lose less on them than its walk-forward did. One that was
+    trained on something else than this history (another scale, swapped columns) loses more.
+    """
+    bundle = place.bundle(place.registry.bundle_of(place.usecase.name, challenger))
+    seen = float(np.nanmean(_losses_of(place, now, bundle, list(reported.index))))
+    if seen <= SLACK * float(reported.mean()):
+        return None
+    return f"its answers do not bear out its holdout: it loses {seen:.4g} on the same origins, {reported.mean():.4g} was reported"
 
 
 def _losses_of(place: Installation, now: pd.Timestamp, bundle: Bundle, origins: list[pd.Timestamp]) -> NDArray[np.float64]:

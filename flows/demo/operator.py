@@ -7,7 +7,8 @@ import pandas as pd
 from model_code.challenger import bundle_of, evaluate, register
 from model_code.data.known import KnownHistory
 from model_code.installation import Installation
-from model_code.study import searched_candidates
+from model_code.usecase import Candidate
+from model_code.usecase import Candidate
 
 
 class Extract(KnownHistory):
@@ -27,5 +28,13 @@ def bad_version(place: Installation, now: datetime, scale: float) -> str:
     extract = Extract.load(place.usecase, place.store, moment)
     extract.scale = scale
     seed = place.usecase.spec.seed
-    evaluated = evaluate(place.usecase, extract, moment, searched_candidates(place)[:1], seed=seed)
+    evaluated = evaluate(place.usecase, extract, moment, [_candidate(place)], seed=seed)
     return register(place, bundle_of(place, extract, moment, evaluated, seed=seed), evaluated)
+
+
+def _candidate(place: Installation) -> Candidate:
+    """What the champion was trained as; where that is naive, the first of the search that learns from its target."""
+    pointer = place.pointers.get(place.usecase.name)
+    reigning = [] if pointer is None else [place.bundle(pointer.wanted).manifest.training_parameters]
+    candidates = [*(Candidate.model_validate(told) for told in reigning), *searched_candidates(place)]
+    return next(candidate for candidate in candidates if candidate.family != "naive")
