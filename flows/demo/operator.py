@@ -7,7 +7,7 @@ import pandas as pd
 from model_code.challenger import bundle_of, evaluate, register
 from model_code.data.known import KnownHistory
 from model_code.installation import Installation
-from model_code.usecase import Candidate
+from model_code.study import searched_candidates
 from model_code.usecase import Candidate
 
 
@@ -37,4 +37,5 @@ def _candidate(place: Installation) -> Candidate:
     pointer = place.pointers.get(place.usecase.name)
     reigning = [] if pointer is None else [place.bundle(pointer.wanted).manifest.training_parameters]
     candidates = [*(Candidate.model_validate(told) for told in reigning), *searched_candidates(place)]
-    return next(candidate for candidate in candidates if candidate.family != "naive")
+    wanted: Candidate = next(candidate for candidate in candidates if candidate.family != "naive")
+    return wanted
