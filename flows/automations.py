@@ -33,12 +33,11 @@ def automation(action: str, deployment_id: str) -> AutomationCore:
     )
 
 
-async def register(client: PrefectClient) -> list[str]:
-    """Create or renew every Automation whose flow is deployed; names of those registered."""
+async def register(client: PrefectClient, work_pool: str = "local") -> list[str]:
+    """Create or renew every Automation whose flow is deployed to that work pool; names of those registered."""
     registered = []
-    deployed = {
-        f"{flow.name}": item for item in await client.read_deployments() for flow in [await client.read_flow(item.flow_id)]
-    }
+    found = [item for item in await client.read_deployments() if item.work_pool_name == work_pool]
+    deployed = {(await client.read_flow(item.flow_id)).name: item for item in found}
     for action in ACTIONS:
         if action not in deployed:
             continue

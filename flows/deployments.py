@@ -66,6 +66,7 @@ class Deployment(Strict):
     schedules: tuple[ScheduleItem, ...] = ()
     paused: bool = False
     concurrency_limit: int | Concurrency | None = None
+    pull: list[dict[str, Any]] | None = Field(None, description="How a run gets its code. Default: the file's own `pull`.")
     work_pool: WorkPool
 
 
@@ -101,10 +102,12 @@ async def deploy_all(client: PrefectClient, *, work_pool: str = "local", path: P
     Raises:
         ConfigurationError: See `load`; or an entrypoint that cannot be loaded.
     """
-    return [await _deploy(client, entry, path.parent) for entry in load(path).deployments if entry.work_pool.name == work_pool]
+    stated = load(path)
+    chosen = [entry for entry in stated.deployments if entry.work_pool.name == work_pool]
+    return [await _deploy(client, entry, path.parent, entry.pull or stated.pull) for entry in chosen]
 
 
-async def _deploy(client: PrefectClient, entry: Deployment, root: Path) -> str:
+async def _deploy(client: PrefectClient, entry: Deployment, root: Path, pull: list[dict[str, Any]] | None) -> str:
     try:
         flow: Flow[..., Any] = load_flow_from_entrypoint(str(root / entry.entrypoint), use_placeholder_flow=False)
     except Exception as error:
@@ -129,6 +132,7 @@ async def _deploy(client: PrefectClient, entry: Deployment, root: Path) -> str:
         work_pool_name=entry.work_pool.name,
         work_queue_name=entry.work_pool.work_queue_name,
         job_variables=entry.work_pool.job_variables,
+        pull_steps=pull,
     )
     return f"{flow.name}/{entry.name}"
 
