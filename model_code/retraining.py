@@ -42,9 +42,15 @@ def recorded_candidates(bundle: Bundle) -> list[Candidate]:
 
 
 def slate(champion: Bundle, fixed: Sequence[Candidate]) -> list[Candidate]:
-    """The candidates of a retrain: the best of each family as last searched, and those that the use case fixed."""
-    searched = recorded_candidates(champion)
-    return [*searched, *(candidate for candidate in fixed if candidate not in searched)]
+    """The candidates of a retrain: those that the use case fixed; without any, the best of each family as last searched.
+
+    What was searched in calm led before the trouble, and would lead into it; a fixed slate is made for a changed world.
+    """
+    searched = [
+        Candidate(family=row["family"], parameters=row["parameters"], half_life_days=row["half_life_days"])
+        for row in champion.profile["candidates"]
+    ]
+    return list(fixed) or searched
 
 
 def retrain(

@@ -183,7 +183,7 @@ class Retrain(Spec):
 
     slate: tuple[Candidate, ...] = Field(
         (),
-        description="Tried beside the best of each family as last searched; fixed beforehand, so that nothing is tuned on the origins that judge.",
+        description="What is tried; fixed beforehand, so that nothing is tuned on the origins that judge. Default: the best of each family as last searched.",
     )
     warm_up: int = Field(2, ge=1, description="Origins just before the trouble that choose the slate's first leader.")
     confidence: float = Field(
