@@ -20,13 +20,14 @@ def per_origin(scored: pd.DataFrame, spec: UseCaseSpec) -> pd.DataFrame:
 
     Returns:
         origin, rows, loss (mean over rows), bias (mean of truth - value), level (mean truth), and coverage
-        where `scored` has intervals; sorted by origin.
+        where `scored` has intervals (NaN where none of the origin's rows has one); sorted by origin.
     """
     told = scored[~np.isnan(scored["truth"].to_numpy(float))]
     value, truth = told["value"].to_numpy(float), told["truth"].to_numpy(float)
     columns = {"origin": told["origin"], "loss": row_loss(value, truth, spec.task), "bias": truth - value, "level": truth}
     if {"lower", "upper"} <= set(told.columns):
-        columns["coverage"] = ((truth >= told["lower"]) & (truth <= told["upper"])).astype(float)
+        inside = ((truth >= told["lower"]) & (truth <= told["upper"])).astype(float)
+        columns["coverage"] = inside.where(told[["lower", "upper"]].notna().all(axis=1))
     grouped = pd.DataFrame(columns).groupby("origin", sort=True)
     return grouped.mean().assign(rows=grouped.size()).reset_index()
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from model_code.data.store import ObservationStore
+from model_code.errors import TooLittleData
 from model_code.usecase import UseCase, UseCaseSpec
 
 
@@ -78,8 +79,17 @@ class KnownHistory:
         return frame[["entity", "time", target.column]].rename(columns={target.column: "value"})
 
     def first_time(self) -> pd.Timestamp:
-        """Earliest time of the target's feed."""
-        return self._feeds[self.spec.target.feed].first_time()
+        """Earliest time of the target's feed.
+
+        Raises:
+            TooLittleData: Nothing of it is known.
+        """
+        first = self._feeds[self.spec.target.feed].first_time()
+        if first is None:
+            raise TooLittleData(
+                f"{self.spec.name}: nothing is known of the feed {self.spec.target.feed}", hint="refresh or backfill it first"
+            )
+        return first
 
 
 class _Revisions:
@@ -94,8 +104,8 @@ class _Revisions:
         self._single = ordered["entity"].nunique() <= 1  # then the order by time is the order wanted
         self._key = np.cumsum(~same.to_numpy())
 
-    def first_time(self) -> pd.Timestamp:
-        return pd.Timestamp(self._values["time"].iloc[0])
+    def first_time(self) -> pd.Timestamp | None:
+        return pd.Timestamp(self._values["time"].iloc[0]) if len(self._values) else None
 
     def as_of(self, moment: pd.Timestamp, start: pd.Timestamp | None, end: pd.Timestamp | None) -> pd.DataFrame:
         low = 0 if start is None else int(np.searchsorted(self._time, _plain(start), side="left"))

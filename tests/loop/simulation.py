@@ -1,9 +1,11 @@
 """The demo's loop in process: real data, tables, models, registry and acts; no server, and time jumps from look to look."""
 
 import shutil
+from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -31,7 +33,7 @@ from monitoring.judgement import Judgement, look
 
 TRIALS = 3  # one of each family
 SETTLED = timedelta(days=10)  # longer than anything in the scenario is late or wrong
-END_OF_TIME = datetime(2015, 2, 1, tzinfo=UTC)
+END_OF_TIME = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class Settled(KnownHistory):
@@ -51,21 +53,16 @@ class Settled(KnownHistory):
 
 def remembering(features: ModuleType) -> Any:
     """The use case's feature code, asked once for the same knowledge; it can depend on nothing else."""
-    built: dict[object, Any] = {}
+    told: dict[object, tuple[Known, Any]] = {}  # holds what was known, so that no other gets its id
 
-    def build(known: Known, origin: pd.Timestamp, rows: pd.DataFrame, spec: UseCaseSpec) -> pd.DataFrame:
-        key = (id(known), len(rows))
-        if key not in built:
-            built[key] = features.build(known, origin, rows, spec)
-        return built[key].copy()
+    def once(ask: Callable[..., Any], known: Known, origin: pd.Timestamp, what: Any, spec: UseCaseSpec) -> Any:
+        key = (ask.__name__, id(known), what if isinstance(what, str) else len(what))
+        if key not in told:
+            told[key] = (known, ask(known, origin, what, spec))
+        return copy(told[key][1])
 
-    def context(after: Known, origin: pd.Timestamp, entity: str, spec: UseCaseSpec) -> dict[str, float]:
-        key = (id(after), entity)
-        if key not in built:
-            built[key] = features.context(after, origin, entity, spec)
-        return dict(built[key])
-
-    return SimpleNamespace(build=build, context=context)
+    asked = {name: partial(once, getattr(features, name)) for name in ("build", "context") if hasattr(features, name)}
+    return SimpleNamespace(**asked)
 
 
 class Remembered(Installation):
@@ -210,16 +207,17 @@ class Simulation:
         newest = self.place.predictions.newest(USECASE)
         first = pd.Timestamp(self.scenario.train_at if newest is None else newest) + pd.Timedelta(microseconds=1)
         for origin in origins_between(usecase.spec, first, now + pd.Timedelta(microseconds=1)):
-            self.place.predictions.add(_answer(self.place, bundle, version, origin, now))
+            self.place.predictions.add(answer(self.place, bundle, version, origin, now))
 
 
-def _answer(place: Installation, bundle: Bundle, version: str, origin: pd.Timestamp, now: pd.Timestamp) -> list[Prediction]:
+def answer(place: Installation, bundle: Bundle, version: str, origin: pd.Timestamp, now: pd.Timestamp) -> list[Prediction]:
+    """What the service would keep of its answer at `now` to a question about `origin`."""
     spec, known = bundle.spec, place.history(now).at(origin)
     rows = target_rows(spec, origin, entities_at(spec, known, origin))
     features = build_features(bundle.usecase, known, origin, rows)
-    answer = bundle.predict(features, rows["step"].to_numpy())
+    told = bundle.predict(features, rows["step"].to_numpy())
     request = f"forecast/{spec.name}/{origin.isoformat()}"
-    numbers = zip(rows["entity"], rows["time"], answer.value.tolist(), answer.lower.tolist(), answer.upper.tolist(), strict=True)
+    numbers = zip(rows["entity"], rows["time"], told.value.tolist(), told.lower.tolist(), told.upper.tolist(), strict=True)
     return [
         Prediction(
             prediction_id=prediction_id(request, entity, time),
