@@ -1,19 +1,27 @@
-"""Google Cloud on this machine: a real storage emulator, and a token server that hands tokens to signed requests."""
+"""Google Cloud on this machine: a real storage emulator, and stand-ins on the wire for tokens and for Secret Manager."""
 
 import json
+import socket
+import socketserver
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs
 
+import grpc
 import httpx
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+from google.cloud.secretmanager_v1 import AccessSecretVersionRequest, AccessSecretVersionResponse
 
 from tests.conftest import free_port
 
@@ -95,3 +103,84 @@ def objects(url: str, prefix: str = "") -> dict[str, bytes]:
         item["name"]: httpx.get(f"{url}/download/storage/v1/b/{BUCKET}/o/{item['name']}", params={"alt": "media"}).content
         for item in listed
     }
+
+
+SECRET_MANAGER = "secretmanager.googleapis.com"
+
+
+@contextmanager
+def secret_manager(secrets: dict[str, bytes], folder: Path) -> Iterator[dict[str, str]]:
+    """Secret Manager's gRPC service for reading, behind a proxy that leads everybody there.
+
+    Args:
+        secrets: Full name of a secret's version -> its content.
+        folder: For the certificate that clients must trust.
+
+    Yields:
+        The environment in which Google's client finds it.
+    """
+    key, certificate = _certificate()
+    (folder / "roots.pem").write_bytes(certificate)
+
+    def access(request: AccessSecretVersionRequest, context: grpc.ServicerContext) -> AccessSecretVersionResponse:
+        if request.name not in secrets:
+            context.abort(grpc.StatusCode.NOT_FOUND, f"Secret [{request.name}] not found")
+        return AccessSecretVersionResponse(name=request.name, payload={"data": secrets[request.name]})
+
+    method = grpc.unary_unary_rpc_method_handler(
+        access, AccessSecretVersionRequest.deserialize, AccessSecretVersionResponse.serialize
+    )
+    service = "google.cloud.secretmanager.v1.SecretManagerService"
+    server = grpc.server(ThreadPoolExecutor(2))
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, {"AccessSecretVersion": method})])
+    port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(key, certificate)]))
+    server.start()
+    with _tunnel(port) as proxy:
+        yield {"grpc_proxy": proxy, "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(folder / "roots.pem")}
+    server.stop(None).wait()
+
+
+@contextmanager
+def _tunnel(port: int) -> Iterator[str]:
+    """A proxy whose every CONNECT ends at one port of this machine."""
+
+    class Tunnel(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline().strip():
+                pass
+            self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            with socket.create_connection(("127.0.0.1", port)) as there:
+                back = threading.Thread(target=_pour, args=(there, self.connection))
+                back.start()
+                _pour(self.connection, there)
+                back.join()
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Tunnel) as proxy:
+        proxy.daemon_threads = True
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{proxy.server_address[1]}"
+        proxy.shutdown()
+
+
+def _pour(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):  # either side may hang up
+        while content := source.recv(65536):
+            target.sendall(content)
+        target.shutdown(socket.SHUT_WR)
+
+
+def _certificate() -> tuple[bytes, bytes]:
+    """Key and certificate that say "I am Secret Manager"."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, SECRET_MANAGER)])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1)
+        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
+        .not_valid_after(datetime.now(UTC) + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(SECRET_MANAGER)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return private, made.public_bytes(pem)

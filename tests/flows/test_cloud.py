@@ -203,6 +203,19 @@ def test_worker__pulls_code_and_key_and_keeps_the_result(cloud: Settings, reposi
     assert "wonderland" not in done.stdout + done.stderr
 
 
+def test_read_key__reads_secret_manager(cloud: Settings, repository: Path, tmp_path: Path) -> None:
+    register(cloud.model_copy(update={"gcp_eia_secret": "eia-key"}), repository)
+    code = "import os; from flows.keys import read_key; print(read_key('KEY', 'evenkeel-eia-key'), os.environ['KEY'])"
+    name = "projects/company-project/secrets/eia-key/versions/latest"
+
+    with google.secret_manager({name: b"wonderland\n"}, tmp_path) as reachable:  # a process of its own: gRPC reads roots once
+        environment = {**os.environ, **reachable, "PREFECT_API_URL": PREFECT_API_URL.value()}
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, cwd=Path(PREFECT_YAML).parent, env=environment, capture_output=True, text=True)
+
+    assert done.stdout == "{'block': 'gcpsecret/evenkeel-eia-key'} wonderland\n", done.stderr
+
+
 def test_read_key__without_a_block_leaves_the_environment_alone(cloud: Settings) -> None:
     before = dict(os.environ)
 
