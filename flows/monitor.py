@@ -13,6 +13,9 @@ from model_code.ledger import Entry
 from monitoring import judgement
 from monitoring.gauges import GaugeStore
 from monitoring.readings import readings
+from monitoring.recovery import recovery_of
+
+OUTCOME = "outcome"
 
 
 @flow(name="monitor", persist_result=True, result_serializer="json")
@@ -22,6 +25,7 @@ def monitor(params: MonitorParams) -> dict[str, Any]:
     now = place.present(params.now)
     seen = judgement.look(place, now, judgement.feature_drift(place, now))
     place.ledger.append(note(params.usecase, seen, now.to_pydatetime()))
+    outcome = note_outcome(place, seen, now.to_pydatetime())
     gauges = GaugeStore(place.sql)
     gauges.write(params.usecase, readings(seen.evidence, now.to_pydatetime(), seen.drift), datetime.now(UTC))
     gauges.record_success(params.usecase, "monitor", datetime.now(UTC))
@@ -30,7 +34,7 @@ def monitor(params: MonitorParams) -> dict[str, Any]:
     artifacts.table(params.usecase, "verdict-now", [verdict.model_dump(mode="json")], "What the policy says, and why")
     if verdict.action != "hold":
         look(f"{BREACH}.{verdict.action}", params.usecase, now.isoformat(), reasons=list(verdict.reasons))
-    return verdict.model_dump(mode="json") | {"drifted_share": seen.evidence.drifted_share}
+    return verdict.model_dump(mode="json") | {"drifted_share": seen.evidence.drifted_share, "outcome": outcome}
 
 
 def note(usecase: str, seen: judgement.Judgement, at: datetime) -> Entry:
@@ -47,3 +51,33 @@ def note(usecase: str, seen: judgement.Judgement, at: datetime) -> Entry:
         evidence={"verdict": verdict.model_dump(mode="json"), "seen": seen.evidence.model_dump(mode="json")},
         at=at,
     )
+
+
+def note_outcome(place: Installation, seen: judgement.Judgement, at: datetime) -> dict[str, Any] | None:
+    """Once enough origins are scored after a retrain, keep in the ledger whether it helped; None otherwise."""
+    evidence = seen.evidence
+    retrained = [entry for entry in place.ledger.entries(evidence.usecase) if entry.action == "retrain" and entry.to_version]
+    told = [entry for entry in place.ledger.entries(evidence.usecase) if entry.action == OUTCOME]
+    if (
+        not retrained
+        or retrained[-1].to_version != evidence.champion
+        or any(entry.to_version == evidence.champion for entry in told)
+    ):
+        return None
+    recovery = recovery_of(evidence, place.usecase.spec.policy)
+    if recovery is None:
+        return None
+    place.ledger.append(
+        Entry(
+            phase="note",
+            usecase=evidence.usecase,
+            action=OUTCOME,
+            actor="monitor",
+            reason=str(recovery),
+            from_version=evidence.previous,
+            to_version=evidence.champion,
+            evidence=recovery.model_dump(),
+            at=at,
+        )
+    )
+    return recovery.model_dump() | {"version": evidence.champion, "reason": str(recovery)}

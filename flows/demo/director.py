@@ -55,11 +55,9 @@ class Director:
         self._release_first_model()
         began, looks = time.monotonic(), self._scenario.ticks()
         for number, now in enumerate(looks, start=1):
-            if self._scenario.bad_release is not None and self._due(now, self._scenario.bad_release.at):
-                self._release_bad_model(now)
             verdict = self._look(now)
             told = f"{now:%d %b}  {verdict['action']:<9} {_short(verdict['reasons'])}"
-            self._console.print(f"[dim]{number:>3}/{len(looks)}[/dim] {told}", highlight=False)
+            self._console.print(f"[dim]{number:>3}/{len(looks)}[/dim] {told}", highlight=False, soft_wrap=True)
         quiet = sum(verdict["action"] == "hold" for verdict in self.record.verdicts)
         self._step("live weeks", f"{len(looks)} looks; {quiet} held, {len(looks) - quiet} acted", "watch", began)
         return self.record
@@ -89,6 +87,8 @@ class Director:
         """One turn of the schedule: refresh, forecast, monitor; and what an automation starts."""
         self._stage.run("refresh", now)
         self._stage.run("forecast", now)
+        if self._scenario.bad_release is not None and self._due(now, self._scenario.bad_release.at):
+            self._release_bad_model(now)
         before, began = datetime.now(UTC), time.monotonic()
         verdict: dict[str, Any] = self._stage.run("monitor", now) | {"at": now}
         self.record.verdicts.append(verdict)
@@ -149,7 +149,9 @@ class Director:
     def _step(self, name: str, evidence: str, decision: str, began: float) -> None:
         seconds = round(time.monotonic() - began, 2)
         self.record.steps.append({"name": name, "evidence": evidence, "decision": decision, "seconds": seconds})
-        self._console.print(f"[bold]{name}[/bold]  {evidence}  → {decision}  [dim]{seconds:.1f} s[/dim]", highlight=False)
+        self._console.print(
+            f"[bold]{name}[/bold]  {evidence}  → {decision}  [dim]{seconds:.1f} s[/dim]", highlight=False, soft_wrap=True
+        )
 
 
 def incidents(record: Record, scenario: Scenario) -> dict[str, Incident]:
@@ -159,22 +161,31 @@ def incidents(record: Record, scenario: Scenario) -> dict[str, Incident]:
     if scenario.bad_release is not None:
         told["bad_release"] = _first_action(record, scenario.bad_release.at, week)
     if scenario.level_shift is not None:
-        told["changed_world"] = _first_action(record, scenario.level_shift.start, week)
+        told["changed_world"] = _changed_world(record, _first_action(record, scenario.level_shift.start, week))
     for start, end in (COLD, HOLIDAY):
         natural = _first_action(record, start, end - start + timedelta(days=3))
         if natural.decision != "hold":
             told["natural_extreme"] = natural
-    drifted = [verdict["drifted_share"] for verdict in record.verdicts if COLD[0] <= verdict["at"] <= COLD[1] + timedelta(days=3)]
-    told[
-        "natural_extreme"
-    ].evidence = f"Evidently: {max((share for share in drifted if share is not None), default=0.0):.0%} of the columns drifted"
+    window = (COLD[0], COLD[1] + timedelta(days=7))  # the weekly report that has the cold days in it
+    drifted = [verdict["drifted_share"] or 0.0 for verdict in record.verdicts if window[0] <= verdict["at"] <= window[1]]
+    told["natural_extreme"].evidence = f"Evidently: {max(drifted, default=0.0):.0%} of the feature columns drifted"
     return told
 
 
+def _changed_world(record: Record, incident: Incident) -> Incident:
+    """Recovery counts only if the new model beat the old one on the same origins, and its loss came near."""
+    outcomes = [verdict["outcome"] for verdict in record.verdicts if verdict["outcome"]]
+    if incident.decision == "retrain":
+        recovered = bool(outcomes) and outcomes[0]["recovered"]
+        incident.evidence = outcomes[0]["reason"] if outcomes else f"{incident.evidence}; no outcome yet"
+        incident.recovery_seconds = incident.recovery_seconds if recovered else None
+    return incident
+
+
 def _first_action(record: Record, start: datetime, span: timedelta) -> Incident:
-    for action in record.actions:
-        if start <= action["at"] <= start + span:
-            return Incident(action["action"], action["seconds"], action["failed"], _short(action["reasons"]))
+    within = [action for action in record.actions if start <= action["at"] <= start + span]
+    for action in [*(action for action in within if action["moved"]), *within]:  # one that moved something tells more
+        return Incident(action["action"], action["seconds"], action["failed"], _short(action["reasons"]))
     return Incident()
 
 

@@ -72,7 +72,9 @@ def _losses(page: Page) -> go.Figure:
     figure = go.Figure()
     for version, rows in page.losses.groupby("version", sort=False):
         figure.add_bar(x=days[rows.index], y=rows["loss"], name=f"live loss, version {version}")
-    figure.add_scatter(x=days, y=page.losses["expected"], name="loss to expect on such a day", line={"color": INK, "width": 2})
+    figure.add_scatter(
+        x=days, y=page.losses["expected"], name="loss to expect on such a day", connectgaps=True, line={"color": INK, "width": 2}
+    )
     top = float(page.losses["loss"].max())
     for number, mark in enumerate(page.marks):
         moment = mark.at.tz_convert(page.timezone).tz_localize(None)
