@@ -1,15 +1,19 @@
 """Refresh: bring every feed up to date; the gap comes from the tables, so that missed schedules heal."""
 
+import argparse
+import sys
+from collections.abc import Callable
 from typing import Any
 
+import pandas as pd
 from prefect import flow, get_run_logger
 
 from flows import artifacts
 from flows.events import REFRESHED, look
 from flows.params import BackfillParams, RefreshParams
-from model_code.data.refresh import RefreshReport
 from model_code.data.refresh import refresh as refresh_feed
 from model_code.data.sources import make_source
+from model_code.errors import EvenkeelError
 from model_code.installation import Installation
 
 
@@ -31,15 +35,49 @@ def backfill(params: BackfillParams) -> list[dict[str, Any]]:
 def _each_feed(
     place: Installation, feeds: list[str], params: RefreshParams | BackfillParams, span: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    log, now = get_run_logger(), place.present(params.now)
-    reports: list[RefreshReport] = []
+    now = place.present(params.now)
+    rows = bring(place, feeds, now, span, get_run_logger().info)
+    artifacts.table(params.usecase, "refresh", rows, "What each feed brought")
+    inserted = sum(row["inserted"] for row in rows)
+    if inserted:
+        look(REFRESHED, params.usecase, now.isoformat(), inserted=inserted)
+    return rows
+
+
+def bring(
+    place: Installation, feeds: list[str], now: pd.Timestamp, span: dict[str, Any], progress: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    """Refresh each feed; what each brought, JSON-able.
+
+    Args:
+        span: `start` and `end`, or nothing for the gap that the tables show.
+        progress: Called with a line for each feed.
+
+    Raises:
+        SourceError: A source failed; what came before it is kept.
+        TooLittleData: A feed brought less than it must.
+    """
+    rows = []
     for feed in feeds:
         source = make_source(place.usecase, feed, place.settings)
         report = refresh_feed(place.usecase, feed, source, place.store, now.to_pydatetime(), **span)
-        log.info("%s: %d new rows, %d quarantined, table version %d", feed, report.inserted, report.quarantined, report.version)
-        reports.append(report)
-    rows = [report.model_dump(mode="json") for report in reports]
-    artifacts.table(params.usecase, "refresh", rows, "What each feed brought")
-    if any(report.inserted for report in reports):
-        look(REFRESHED, params.usecase, now.isoformat(), inserted=sum(report.inserted for report in reports))
+        progress(f"{feed}: {report.inserted} new rows, {report.quarantined} quarantined, table version {report.version}")
+        rows.append(report.model_dump(mode="json"))
     return rows
+
+
+def main() -> int:
+    """`python -m flows.refresh USECASE`: the same without a server, in this process; exit code 1 after an error."""
+    parser = argparse.ArgumentParser(prog="python -m flows.refresh", description="Bring a use case's data up to date.")
+    parser.add_argument("usecase")
+    try:
+        place = Installation.open(parser.parse_args().usecase)
+        bring(place, list(place.usecase.spec.feeds), place.present(None), {}, print)
+    except EvenkeelError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

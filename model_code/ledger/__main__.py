@@ -1,5 +1,6 @@
-"""`python -m model_code.ledger`."""
+"""`python -m model_code.ledger [USECASE] [--json]`."""
 
 from model_code.ledger.table import main
 
-main()
+if __name__ == "__main__":
+    main()
