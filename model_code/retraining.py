@@ -1,12 +1,15 @@
 """Retraining when the world changed: a slate fixed beforehand, judged walk-forward on the origins since the trouble began.
 
 Nothing is tuned on the origins that judge. At each of them the slate's leader *so far* answers, fitted on what was known
-then; the losses of that procedure are paired with the champion's on the same origins.
+then and chosen by the losses that could be told then; the losses of that procedure are paired with the champion's on the same
+origins. Where truth comes so late that the procedure saw too little of the trouble, the slate's best is judged instead, and
+pays for having been picked: its confidence is shared out among the slate.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from model_code.backtest import Backtest, backtest
@@ -16,6 +19,7 @@ from model_code.challenger import Evaluated, Progress, evaluate, history_split
 from model_code.data.known import KnownHistory
 from model_code.evaluation import per_origin
 from model_code.replay import cases_of, replay
+from model_code.series import COMPLETE
 from model_code.usecase import Candidate, UseCase
 from model_code.verdict import PairedVerdict, paired_verdict
 
@@ -25,7 +29,8 @@ class Retrained:
     """A challenger after trouble, with the verdict that decides about it.
 
     Attributes:
-        losses: origin, champion, challenger (loss in the target's unit), leader (which of the slate answered).
+        losses: origin, champion, challenger (loss in the target's unit), leader (which of the slate answered), told (origins
+            of the trouble whose truth was known when it was chosen).
     """
 
     evaluated: Evaluated
@@ -69,9 +74,11 @@ def retrain(
         TooLittleData: Not enough origins.
     """
     origins, _ = history_split(usecase, history, now)
-    judged_on = [origin for origin in origins if origin >= trouble_since]
-    before = [origin for origin in origins if origin < trouble_since][-usecase.spec.retrain.warm_up :]
     cases = build_cases(usecase, history, origins)
+    judged_on = [origin for origin in _told(cases, history, now) if origin >= trouble_since]
+    before = [origin for origin in _told(cases, history, trouble_since) if origin < trouble_since][
+        -usecase.spec.retrain.warm_up :
+    ]
     candidates = slate(champion, usecase.spec.retrain.slate)
     walked = []
     for candidate in candidates:
@@ -79,13 +86,30 @@ def retrain(
         progress(
             f"{candidate.family}, half-life {candidate.half_life_days}: {_loss_on(walked[-1], judged_on):.4f} since the trouble began"
         )
-    losses = _follow_the_leader(walked, candidates, before, judged_on)
+    told = {origin: [each for each in _told(cases, history, origin) if each >= trouble_since] for origin in judged_on}
+    losses = _follow_the_leader(walked, candidates, before, told)
     losses["champion"] = _champion_losses(usecase, champion, cases, history, judged_on, now)
-    rule = usecase.spec.promotion.model_copy(update={"confidence": usecase.spec.retrain.confidence})
-    could_know = losses.iloc[1:]  # at the first origin nobody had seen the change: it tells nothing apart
-    verdict = paired_verdict(could_know["champion"].to_numpy(), could_know["challenger"].to_numpy(), rule)
-    leader = candidates[_leader(walked, [*before, *judged_on])]
-    return Retrained(evaluate(usecase, history, now, [leader], seed=seed), verdict, losses)
+    leader = _leader(walked, [*before, *judged_on])
+    best = np.array([_loss_on(walked[leader], [origin]) for origin in judged_on])
+    verdict = _verdict(usecase, losses, best, len(candidates))
+    return Retrained(evaluate(usecase, history, now, [candidates[leader]], seed=seed), verdict, losses)
+
+
+def _told(cases: Cases, history: KnownHistory, at: pd.Timestamp) -> list[pd.Timestamp]:
+    """The origins whose truth was known at a moment."""
+    known = pd.Series(~np.isnan(cases.truth(history.truth(at)))).groupby(cases.rows["origin"]).mean()
+    return sorted(known.index[known >= COMPLETE])
+
+
+def _verdict(usecase: UseCase, losses: pd.DataFrame, best: np.ndarray, candidates: int) -> PairedVerdict:
+    """Of the procedure, on the origins at which it had seen some of the trouble; else of the slate's best, on all of them."""
+    confidence, rule = usecase.spec.retrain.confidence, usecase.spec.promotion
+    followed = losses[losses["told"] > 0]
+    if len(followed) >= rule.min_origins:
+        strict = rule.model_copy(update={"confidence": confidence})
+        return paired_verdict(followed["champion"].to_numpy(), followed["challenger"].to_numpy(), strict)
+    strict = rule.model_copy(update={"confidence": 1 - (1 - confidence) / candidates})
+    return paired_verdict(losses["champion"].to_numpy(), best, strict)
 
 
 def _loss_on(walked: Backtest, origins: Sequence[pd.Timestamp]) -> float:
@@ -98,20 +122,24 @@ def _leader(walked: Sequence[Backtest], seen: Sequence[pd.Timestamp]) -> int:
 
 
 def _follow_the_leader(
-    walked: Sequence[Backtest], candidates: Sequence[Candidate], before: list[pd.Timestamp], origins: list[pd.Timestamp]
+    walked: Sequence[Backtest],
+    candidates: Sequence[Candidate],
+    before: list[pd.Timestamp],
+    told: Mapping[pd.Timestamp, list[pd.Timestamp]],
 ) -> pd.DataFrame:
     rows = []
-    for position, origin in enumerate(origins):
-        leader = _leader(walked, [*before, *origins[:position]])
+    for origin, seen in told.items():
+        leader = _leader(walked, [*before, *seen])
         chosen = candidates[leader]
         rows.append(
             {
                 "origin": origin,
                 "challenger": _loss_on(walked[leader], [origin]),
                 "leader": f"{chosen.family}, half-life {chosen.half_life_days}",
+                "told": len(seen),
             }
         )
-    return pd.DataFrame(rows, columns=["origin", "challenger", "leader"])
+    return pd.DataFrame(rows, columns=["origin", "challenger", "leader", "told"])
 
 
 def _champion_losses(

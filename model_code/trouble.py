@@ -63,9 +63,16 @@ class Trouble:
 
     @property
     def level_moved(self) -> bool:
-        """The level alarms, the excursion lasts, and it costs: the loss of at least one origin of it is not near."""
+        """The level alarms, the excursion lasts, and it costs: the loss of an origin of it is not near, and it has not healed."""
         lasts = len(self.excursion) >= self.policy.min_origins
-        return self.alarm and lasts and any(point.ratio > self.policy.ratio_near for point in self.excursion)
+        costs = any(point.ratio > self.policy.ratio_near for point in self.excursion)
+        return self.alarm and lasts and costs and not self.healed
+
+    @property
+    def healed(self) -> bool:
+        """The excursion goes on, but for `near_origins` the mean loss was near: lags have taken the new level in."""
+        latest = self.excursion[-self.policy.near_origins :]
+        return len(latest) >= self.policy.near_origins and self._mean_ratio(latest) <= self.policy.ratio_near
 
     @property
     def blatant(self) -> bool:
