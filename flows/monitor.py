@@ -34,7 +34,11 @@ def monitor(params: MonitorParams) -> dict[str, Any]:
     artifacts.table(params.usecase, "verdict-now", [verdict.model_dump(mode="json")], "What the policy says, and why")
     if verdict.action != "hold":
         look(f"{BREACH}.{verdict.action}", params.usecase, now.isoformat(), reasons=list(verdict.reasons))
-    return verdict.model_dump(mode="json") | {"drifted_share": seen.evidence.drifted_share, "outcome": outcome}
+    return verdict.model_dump(mode="json") | {
+        "drifted_share": seen.evidence.drifted_share,
+        "outcome": outcome,
+        "look_again_soon": judgement.restless(seen.evidence, place.usecase.spec.policy),
+    }
 
 
 def note(usecase: str, seen: judgement.Judgement, at: datetime) -> Entry:

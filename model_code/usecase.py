@@ -218,6 +218,7 @@ class Report(Spec):
         timedelta(days=7), gt=timedelta(0), description="Latest origins that are compared with those before the training ended."
     )
     reference_origins: int = Field(28, ge=2, description="Origins just before the champion's training ended.")
+    columns: tuple[str, ...] = Field((), description="Feature columns to compare. Default: all; each takes a tenth of a second.")
 
 
 class Policy(Spec):
@@ -304,6 +305,17 @@ class UseCaseSpec(Spec):
             raise ValueError("give either entities or entity_feed")
         if self.entity_feed is not None and self.entity_feed not in self.feeds:
             raise ValueError(f"entity_feed {self.entity_feed!r} is not one of the feeds {sorted(self.feeds)}")
+        return self
+
+    @model_validator(mode="after")
+    def _truth_is_awaited(self) -> Self:
+        """A policy that gives the truth no time to come would call every evidence stale, for ever."""
+        target, horizon = self.feeds[self.target.feed], self.horizon
+        delay = (target.step or timedelta(0)) + target.publication_delay
+        scored = horizon.first + (horizon.steps - 1) * horizon.step + delay + self.origins.every
+        for name, least in (("max_evidence_age", scored), ("max_data_age", delay)):
+            if getattr(self.policy, name) < least:
+                raise ValueError(f"policy.{name} must be at least {least}: so long after an origin its truth may come")
         return self
 
 

@@ -11,11 +11,14 @@ from model_code.evidence import Evidence
 from model_code.installation import Installation
 from model_code.origins import origins_between
 from model_code.policy import Verdict, decide
+from model_code.usecase import Policy
 from monitoring.evidence import gather
 from monitoring.evidently_report import FeatureDrift, compare
 from monitoring.releases import actions_of
 
 RECENT = timedelta(days=7)
+LATELY = 2  # origins
+UNUSUAL = 3.0  # standard deviations of the level test
 VERDICT = "verdict"  # action of the ledger notes that a monitor run leaves
 
 
@@ -61,7 +64,19 @@ def feature_drift(place: Installation, now: pd.Timestamp) -> FeatureDrift | None
     reference = _cases(place, history, until - rule.reference_origins * place.usecase.spec.origins.every, until)
     if current is None or reference is None:
         return None
-    return compare(reference.features, current.features, seed=place.usecase.spec.seed)
+    columns = list(rule.columns) or list(current.features.columns)
+    return compare(reference.features[columns], current.features[columns], seed=place.usecase.spec.seed)
+
+
+def restless(evidence: Evidence, policy: Policy) -> bool:
+    """Whether to look again soon: a release not yet judged, a level out of the ordinary, or a loss far off lately."""
+    for series in evidence.series:
+        lately = series.origins[-LATELY:]
+        if len(series.origins) < policy.window and len(evidence.releases) > 1:
+            return True
+        if any(point.alarm or abs(point.level_z) >= UNUSUAL or point.ratio > policy.blatant_ratio for point in lately):
+            return True
+    return False
 
 
 def _reported_since(place: Installation, since: pd.Timestamp, now: pd.Timestamp) -> bool:

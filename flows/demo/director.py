@@ -53,13 +53,18 @@ class Director:
     def play(self) -> Record:
         """From the first refresh to the last look."""
         self._release_first_model()
-        began, looks = time.monotonic(), self._scenario.ticks()
-        for number, now in enumerate(looks, start=1):
+        began, now = time.monotonic(), self._scenario.next_look(self._scenario.train_at, soon=False)
+        while True:
             verdict = self._look(now)
-            told = f"{now:%d %b}  {verdict['action']:<9} {_short(verdict['reasons'])}"
-            self._console.print(f"[dim]{number:>3}/{len(looks)}[/dim] {told}", highlight=False, soft_wrap=True)
+            self._console.print(
+                f"[dim]{now:%d %b}[/dim]  {verdict['action']:<9} {_short(verdict['reasons'])}", highlight=False, soft_wrap=True
+            )
+            if now >= self._scenario.end:
+                break
+            now = self._scenario.next_look(now, verdict["look_again_soon"] or verdict["action"] != "hold")
+        looks = len(self.record.verdicts)
         quiet = sum(verdict["action"] == "hold" for verdict in self.record.verdicts)
-        self._step("live weeks", f"{len(looks)} looks; {quiet} held, {len(looks) - quiet} acted", "watch", began)
+        self._step("live weeks", f"{looks} looks; {quiet} held, {looks - quiet} acted", "watch", began)
         return self.record
 
     def _release_first_model(self) -> None:
@@ -87,7 +92,8 @@ class Director:
         """One turn of the schedule: refresh, forecast, monitor; and what an automation starts."""
         self._stage.run("refresh", now)
         self._stage.run("forecast", now)
-        if self._scenario.bad_release is not None and self._due(now, self._scenario.bad_release.at):
+        release = self._scenario.bad_release
+        if release is not None and release.at <= now and not self.record.released:
             self._release_bad_model(now)
         before, began = datetime.now(UTC), time.monotonic()
         verdict: dict[str, Any] = self._stage.run("monitor", now) | {"at": now}
@@ -142,9 +148,6 @@ class Director:
     def _count(self, asker: Asker) -> None:
         self.record.asked += asker.asked
         self.record.failed += asker.failed
-
-    def _due(self, now: datetime, at: datetime) -> bool:
-        return now - self._scenario.tick < at <= now
 
     def _step(self, name: str, evidence: str, decision: str, began: float) -> None:
         seconds = round(time.monotonic() - began, 2)

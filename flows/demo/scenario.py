@@ -26,7 +26,8 @@ class Scenario(Spec):
     seed: int = 7
     train_at: AwareDatetime = datetime.fromisoformat("2014-07-01T02:00:00+10:00")
     end: AwareDatetime = datetime.fromisoformat("2014-11-10T02:00:00+10:00")
-    tick: timedelta = Field(timedelta(days=3), description="Simulated time between two looks.")
+    calm: timedelta = Field(timedelta(days=7), description="Simulated time to the next look when all is quiet.")
+    soon: timedelta = Field(timedelta(days=2), description="Simulated time to the next look when the monitor asks for one soon.")
     bad_release: BadRelease | None = BadRelease(at=datetime.fromisoformat("2014-08-18T02:00:00+10:00"), scale=1.25)
     level_shift: LevelShift | None = LevelShift(
         feed="demand", column="demand", start=datetime.fromisoformat("2014-09-15T00:00:00+10:00"), factor=0.85
@@ -44,7 +45,9 @@ class Scenario(Spec):
         path.write_text(self.world().model_dump_json(indent=1))
         return path
 
-    def ticks(self) -> list[datetime]:
-        """The moments at which the schedule looks, from the day after training to the end."""
-        count = int((self.end - self.train_at) / self.tick)
-        return [self.train_at + number * self.tick for number in range(1, count + 1)]
+    def next_look(self, now: datetime, soon: bool) -> datetime:
+        """When the schedule looks next; a release is a moment to look, too."""
+        moment = now + (self.soon if soon else self.calm)
+        if self.bad_release is not None and now < self.bad_release.at < moment:
+            moment = self.bad_release.at
+        return min(moment, self.end)

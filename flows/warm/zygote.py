@@ -25,6 +25,9 @@ HEAVY = (
     "prefect.deployments",
     "pandas",
     "pandera.pandas",
+    "pandera.backends.pandas.register",
+    "pandera.strategies.pandas_strategies",
+    "holidays.countries",
     "sqlalchemy.dialects.sqlite",
     "pydantic_settings",
     "httpx",
@@ -39,6 +42,7 @@ HEAVY = (
     "plotly.graph_objects",
     "evidently",
     "evidently.presets",
+    "evidently.metrics",
 )
 END_WITH_PARENT = 1  # prctl(PR_SET_PDEATHSIG, …)
 

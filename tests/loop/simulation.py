@@ -29,7 +29,7 @@ from model_code.settings import Settings
 from model_code.study import run_study, searched_candidates
 from model_code.usecase import UseCase, UseCaseSpec
 from monitoring import acting
-from monitoring.judgement import Judgement, look
+from monitoring.judgement import Judgement, look, restless
 
 TRIALS = 3  # one of each family
 SETTLED = timedelta(days=10)  # longer than anything in the scenario is late or wrong
@@ -171,15 +171,19 @@ class Simulation:
 
     def play(self) -> list[Look]:
         """Every look of the scenario."""
-        release = self.scenario.bad_release
-        for tick in self.scenario.ticks():
+        release, policy = self.scenario.bad_release, self.place.usecase.spec.policy
+        tick = self.scenario.next_look(self.scenario.train_at, soon=False)
+        while True:
             now = pd.Timestamp(tick).tz_convert("UTC")
-            if release is not None and tick - self.scenario.tick < release.at <= tick:
+            self._forecast(now)
+            if release is not None and release.at <= tick and self.released is None:
                 self.released = bad_version(self.place, tick, release.scale)
                 promote(self.place, now, self.released, "demand needs it today", force=True)
-            self._forecast(now)
             seen = look(self.place, now)
             self.looks.append(Look(now, seen, self._act(seen.verdict.action, now)))
+            if tick >= self.scenario.end:
+                break
+            tick = self.scenario.next_look(tick, restless(seen.evidence, policy) or seen.verdict.action != "hold")
         return self.looks
 
     @property
