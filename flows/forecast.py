@@ -7,12 +7,13 @@ from prefect import flow, get_run_logger
 
 from flows import artifacts
 from flows.params import ForecastParams
+from model_code.errors import NotReady
 from model_code.installation import Installation
 from model_code.origins import latest_origin, origins_between
 from services.client import ForecastClient
 
 SCHEDULED = "forecast/"
-CATCH_UP = pd.Timedelta(days=7)  # a schedule that stood still for longer asks with `since`
+CATCH_UP = pd.Timedelta(days=14)  # a schedule that stood still for longer asks with `since`
 
 
 @flow(name="forecast", persist_result=True, result_serializer="json")
@@ -37,12 +38,23 @@ def request_id(usecase: str, origin: pd.Timestamp) -> str:
 
 
 def due_origins(place: Installation, params: ForecastParams) -> list[pd.Timestamp]:
-    """Origins up to now without a scheduled answer: from `since`, else since the first answer of the last week."""
+    """Origins up to now without a scheduled answer: from `since`, else since there is a model, two weeks back at most."""
     spec, now = place.usecase.spec, place.present(params.now)
     just_after = now + pd.Timedelta(microseconds=1)
-    start = pd.Timestamp(params.since) if params.since is not None else now - CATCH_UP
+    start = pd.Timestamp(params.since) if params.since is not None else max(first_release(place), now - CATCH_UP)
     kept = place.predictions.between(place.usecase.name, start, just_after)
     answered = set(kept[kept["request_id"].str.startswith(SCHEDULED)]["origin"])
-    if params.since is None:
-        start = min(answered, default=latest_origin(spec, now))
-    return [origin for origin in origins_between(spec, start, just_after) if origin not in answered]
+    due = origins_between(spec, start, just_after) or [latest_origin(spec, now)]
+    return [origin for origin in due if origin not in answered]
+
+
+def first_release(place: Installation) -> pd.Timestamp:
+    """When the use case first had a champion.
+
+    Raises:
+        NotReady: It never had one.
+    """
+    moved = [entry.at for entry in place.ledger.entries(place.usecase.name) if entry.phase == "done"]
+    if not moved:
+        raise NotReady(f"{place.usecase.name} has no champion to ask", hint="run search, train, promote and deploy first")
+    return pd.Timestamp(min(moved)).tz_convert("UTC")

@@ -63,7 +63,7 @@ class ForecastParams(Params):
     """Ask the service for every origin that is due and not yet answered."""
 
     since: AwareDatetime | None = Field(
-        None, title="Since", description="First origin to look at. Empty: what the last week left open."
+        None, title="Since", description="First origin to look at. Empty: what the last two weeks left open."
     )
 
 
