@@ -11,7 +11,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-import plotly.graph_objects as go
+import matplotlib.pyplot as plt
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
@@ -61,6 +61,18 @@ def slope(costs: list[dict[str, float]], step: str) -> float:
     return math.log(large[step] / small[step]) / math.log(large["rows"] / small["rows"])
 
 
+def plot(costs: list[dict[str, float]], path: Path) -> None:
+    """Seconds against rows, both in powers of ten."""
+    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    for step, name in STEPS.items():
+        axes.loglog([told["rows"] for told in costs], [told[step] for told in costs], marker="o", label=name)
+    axes.set(xlabel="rows in the table", ylabel="seconds", title="Cost of the observation store against rows")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
 def main() -> None:
     """Measure, print, plot, keep."""
     sizes = [10_000, 100_000, 1_000_000, *([10_000_000] if "--large" in sys.argv else [])]
@@ -70,17 +82,8 @@ def main() -> None:
         print(f"{told['rows']:>12,}" + "".join(f"{told[step]:>12.3f}" for step in STEPS) + f"{told['peak_mb']:>10}")
     slopes = {step: round(slope(costs, step), 2) for step in STEPS}
     print(f"{'exponent':>12}" + "".join(f"{slopes[step]:>12}" for step in STEPS))
-    figure = go.Figure(
-        [
-            go.Scatter(x=[told["rows"] for told in costs], y=[told[step] for told in costs], name=name)
-            for step, name in STEPS.items()
-        ]
-    )
-    figure.update_xaxes(type="log", title="rows in the table")
-    figure.update_yaxes(type="log", title="seconds")
-    figure.update_layout(title="Cost of the observation store against rows")
     RESULTS.mkdir(exist_ok=True)
-    figure.write_html(RESULTS / "scaling.html", include_plotlyjs="cdn")
+    plot(costs, RESULTS / "scaling.svg")
     (RESULTS / "scaling.json").write_text(json.dumps({"costs": costs, "exponents": slopes}, indent=2) + "\n")
 
 
