@@ -94,7 +94,7 @@ def _forecasts(page: Page) -> go.Figure:
     figure.add_scatter(x=local, y=rows["value"], name="forecast, one day ahead", line={"color": CALM})
     figure.add_scatter(x=local, y=rows["truth"], name="truth", line={"color": INK, "width": 1})
     figure.update_xaxes(rangeslider={"visible": True}, range=_first_weeks(local))
-    return _layout(figure, "Forecast with interval against truth", page.unit)
+    return _layout(figure, "Forecast with interval against truth", page.unit).update_layout(legend={"y": 1.15})
 
 
 def _first_weeks(local: pd.Series) -> list[Any]:
