@@ -2,8 +2,6 @@
 
 import difflib
 import hashlib
-import importlib.util
-import sys
 from datetime import time, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from model_code.errors import ConfigurationError
 from model_code.settings import Settings
+from model_code.source_code import module_of
 
 SHIPPED = Path(__file__).parent / "usecases"
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,40}$")]
@@ -332,33 +331,40 @@ class UseCase:
         return self.spec.name
 
     @cached_property
+    def features_source(self) -> bytes:
+        """`features.py` of the folder, read once: what runs, what is hashed and what a bundle keeps are the same.
+
+        Raises:
+            ConfigurationError: There is no such file.
+        """
+        return self._source("features")
+
+    @cached_property
     def features(self) -> ModuleType:
-        """`features.py` of the folder (see docs/add-a-use-case.md for its one function)."""
+        """The module of that source (see docs/add-a-use-case.md for its one function)."""
         return self.module("features")
 
     @cached_property
     def features_version(self) -> str:
         """SHA-256 of `features.py`: which feature code a bundle needs."""
-        return hashlib.sha256((self.folder / "features.py").read_bytes()).hexdigest()
+        return hashlib.sha256(self.features_source).hexdigest()
 
     def module(self, stem: str) -> ModuleType:
-        """The Python module `stem`.py of the use case's folder.
+        """The Python module `stem`.py of the use case's folder; edited, it is another module.
 
         Raises:
-            ConfigurationError: There is no such file.
+            ConfigurationError: There is no such file, or it cannot be imported.
         """
-        path = self.folder / f"{stem}.py"
+        return module_of(self.features_source if stem == "features" else self._source(stem), self._path(stem))
+
+    def _path(self, stem: str) -> Path:
+        return self.folder / f"{stem}.py"
+
+    def _source(self, stem: str) -> bytes:
+        path = self._path(stem)
         if not path.is_file():
             raise ConfigurationError(f"use case {self.name} has no {path}", hint="see docs/add-a-use-case.md")
-        name = f"evenkeel_usecase_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}_{stem}"
-        if name not in sys.modules:
-            module_spec = importlib.util.spec_from_file_location(name, path)
-            assert module_spec is not None
-            assert module_spec.loader is not None
-            module = importlib.util.module_from_spec(module_spec)
-            sys.modules[name] = module
-            module_spec.loader.exec_module(module)
-        return sys.modules[name]
+        return path.read_bytes()
 
 
 def usecase_folders(settings: Settings) -> dict[str, Path]:

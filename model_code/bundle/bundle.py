@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from model_code.bundle.answers import Predicted, answer
-from model_code.bundle.feature_code import feature_module
 from model_code.bundle.manifest import FEATURES, Manifest
 from model_code.calibration import Calibration
+from model_code.errors import BundleError, ConfigurationError
 from model_code.models import Model
+from model_code.source_code import module_of
 from model_code.usecase import UseCase, UseCaseSpec
 
 
@@ -22,7 +23,7 @@ class BundledUseCase(UseCase):
 
     def __init__(self, spec: UseCaseSpec, folder: Path, features_source: bytes) -> None:
         super().__init__(spec, folder)
-        self._features_source = features_source
+        self.features_source = features_source
 
     def module(self, stem: str) -> ModuleType:
         """The features; every other module is none of a bundle's files.
@@ -31,9 +32,12 @@ class BundledUseCase(UseCase):
             BundleError: The code cannot be imported by this version.
             ConfigurationError: Another module than the features.
         """
-        if stem == "features":
-            return feature_module(self._features_source, self.folder / FEATURES)
-        return super().module(stem)
+        if stem != "features":
+            return super().module(stem)
+        try:
+            return module_of(self.features_source, self.folder / FEATURES)
+        except ConfigurationError as error:
+            raise BundleError(error.message, hint="train a bundle with the present code") from error
 
 
 @dataclass(frozen=True)

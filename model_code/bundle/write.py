@@ -111,14 +111,11 @@ def _own_files(contents: BundleContents) -> dict[str, bytes]:
     spec = contents.usecase.spec
     answers = answer(spec, contents.model, contents.calibration, contents.golden_features, contents.golden_lead)
     golden = Golden.of(contents.golden_features[list(contents.feature_columns)], contents.golden_lead, answers)
-    source = contents.usecase.folder / FEATURES
-    if not source.is_file():
-        raise BundleError(f"use case {spec.name} has no {source}", hint="see docs/add-a-use-case.md")
     # The specification itself, not its file: comments and the order of keys change no hash.
     usecase = yaml.safe_dump(spec.model_dump(mode="json"), sort_keys=True, allow_unicode=True)
     return {
         USECASE: usecase.encode(),
-        FEATURES: source.read_bytes(),
+        FEATURES: contents.usecase.features_source,
         CALIBRATION: _json(contents.calibration.model_dump(mode="json"), "calibration"),
         PROFILE: _json(contents.profile, "profile"),
         GOLDEN: _json(golden.model_dump(mode="json"), "golden answers"),

@@ -16,6 +16,7 @@ import pytest
 from model_code.bundle import load_bundle, write_bundle
 from model_code.errors import BundleError, InvalidRequest
 from model_code.models import FAMILIES, Task
+from model_code.usecase import UseCase
 from tests.bundle_cases import FEATURES, little_contents, little_data, little_usecase
 
 EVERY = [pytest.param(family, task, id=f"{family}-{task}") for family in FAMILIES for task in ("forecast", "classification")]
@@ -100,7 +101,10 @@ def test_bundle__comments_in_the_specification_change_no_hash_but_feature_code_d
     (folder / "usecase.yaml").write_text("# more words\n" + (folder / "usecase.yaml").read_text())
     assert write_bundle(tmp_path / "store", contents).hash == before
     (folder / "features.py").write_text(FEATURES.format(version="two"))
-    assert write_bundle(tmp_path / "store", contents).hash != before
+    assert write_bundle(tmp_path / "store", contents).hash == before  # what was read and ran counts, not a later edit
+    edited = replace(contents, usecase=UseCase(contents.usecase.spec, folder))
+    assert write_bundle(tmp_path / "store", edited).hash != before
+    assert (contents.usecase.features.VERSION, edited.usecase.features.VERSION) == ("one", "two")
 
 
 def test_bundle__serves_its_own_feature_code_after_the_checkout_changed(tmp_path: Path) -> None:

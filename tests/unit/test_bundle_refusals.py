@@ -15,7 +15,7 @@ import pytest
 from model_code.bundle import BundleRef, load_bundle, write_bundle
 from model_code.bundle import load as loading
 from model_code.calibration import Calibration
-from model_code.errors import BundleError, EvenkeelError, InvalidRequest
+from model_code.errors import BundleError, ConfigurationError, EvenkeelError, InvalidRequest
 from model_code.models import make_model
 from tests.bundle_cases import edit_json, little_contents, sealed
 
@@ -238,5 +238,5 @@ def test_write_bundle__refuses_a_model_that_does_not_survive_being_saved(tmp_pat
 def test_write_bundle__needs_feature_code(tmp_path: Path) -> None:
     contents = little_contents(tmp_path)
     (contents.usecase.folder / "features.py").unlink()
-    with pytest.raises(BundleError, match=r"has no .*features\.py"):
+    with pytest.raises(ConfigurationError, match=r"has no .*features\.py"):
         write_bundle(tmp_path / "store", contents)

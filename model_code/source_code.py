@@ -1,4 +1,4 @@
-"""Running a bundle's own copy of `features.py`, from the bytes whose hash was checked."""
+"""Running Python source from memory: the bytes that were read, or whose hash was checked, are what runs."""
 
 import hashlib
 import importlib.util
@@ -8,13 +8,13 @@ from importlib.abc import SourceLoader
 from pathlib import Path
 from types import ModuleType
 
-from model_code.errors import BundleError
+from model_code.errors import ConfigurationError
 
 _LOCK = threading.RLock()
 
 
-class _CheckedSource(SourceLoader):
-    """Gives the source from memory: what was checked is what runs, and no bytecode lands in the bundle's folder."""
+class _FromMemory(SourceLoader):
+    """Gives the source from memory; no bytecode lands in its folder."""
 
     def __init__(self, source: bytes, path: Path) -> None:
         self._source = source
@@ -27,20 +27,21 @@ class _CheckedSource(SourceLoader):
         return self._source
 
 
-def feature_module(source: bytes, path: Path) -> ModuleType:
-    """The module with this source; the same source gives the same module.
+def module_of(source: bytes, path: Path) -> ModuleType:
+    """The module with this source; the same source at the same path gives the same module.
 
     Args:
         path: Where the source lies, for tracebacks.
 
     Raises:
-        BundleError: It cannot be imported by this version.
+        ConfigurationError: It cannot be imported.
     """
-    name = f"evenkeel_features_{hashlib.sha256(source).hexdigest()}"
+    key = hashlib.sha256(source + b"\0" + str(path).encode()).hexdigest()
+    name = f"evenkeel_{path.stem}_{key}"
     with _LOCK:
         if name in sys.modules:
             return sys.modules[name]
-        spec = importlib.util.spec_from_loader(name, _CheckedSource(source, path), origin=str(path))
+        spec = importlib.util.spec_from_loader(name, _FromMemory(source, path), origin=str(path))
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
@@ -49,5 +50,5 @@ def feature_module(source: bytes, path: Path) -> ModuleType:
             spec.loader.exec_module(module)
         except Exception as error:
             del sys.modules[name]
-            raise BundleError(f"{path} cannot be imported: {error!r}", hint="train a bundle with the present code") from error
+            raise ConfigurationError(f"{path} cannot be imported: {error!r}", hint="see the line that it names") from error
         return module
