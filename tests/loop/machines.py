@@ -50,7 +50,7 @@ feeds:
 target: {{feed: failures, column: failed, unit: "1"}}
 horizon: {{steps: 1, step: P7D}}
 lookback: P10D
-search: {{trials: 4}}
+search: {{trials: 3}}
 backtest: {{origins: 24, holdout: 12, refit_every: 12, min_train: 20}}
 policy: {{max_data_age: P10D, max_evidence_age: P12D, attribution: P14D}}
 present: "{PRESENT.isoformat()}"

@@ -9,11 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from model_code.cases import build_cases
 from model_code.challenger import bundle_of, evaluate, register
 from model_code.data.known import KnownHistory
+from model_code.errors import ConfigurationError, TooLittleData
 from model_code.installation import Installation
+from model_code.replay import replay
 from model_code.settings import Settings
 from model_code.study import run_study, searched_candidates
+from model_code.usecase import read_spec
 from monitoring import acting
 from monitoring.judgement import Judgement, look
 from monitoring.readings import readings
@@ -25,6 +29,7 @@ from tests.loop import machines
 from tests.loop.simulation import Remembered, answer, promote, refresh_all
 
 BEGIN, BAD, END = 100, 130, 150
+REPLACED = BEGIN + 5
 LABELS_LATE = 8
 
 
@@ -163,18 +168,90 @@ def test_roll_back__leaves_a_release_with_labels_the_wrong_way_round(story: Stor
     assert story.place.registry.version_of(machines.NAME, "champion") == "1"
 
 
-def test_retrain__follows_replaced_sensors(tmp_path: Path) -> None:
-    place = opened(tmp_path, Remembered, known_until=machines.DAYS, sensors_replaced=BEGIN + 5)
-    decided = []
+@dataclass
+class Replaced:
+    """What happened after the sensors were replaced."""
+
+    place: Installation
+    retrained: list[acting.Acted] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def replaced(tmp_path_factory: pytest.TempPathFactory) -> Replaced:
+    """Five days after the first release every sensor tells 6 mm/s more; a look every fourth day."""
+    folder = tmp_path_factory.mktemp("replaced")
+    told = Replaced(opened(folder, Remembered, known_until=machines.DAYS, sensors_replaced=REPLACED))
     for day in range(BEGIN, machines.DAYS, 4):
+        _ask(told.place, range(day, day + 4))
         now = moment(day + 4)
-        pointer, version = place.pointers.get(machines.NAME), place.registry.version_of(machines.NAME, "champion")
-        bundle = place.bundle(pointer.wanted)
-        for asked in range(day, day + 4):
-            place.predictions.add(answer(place, bundle, version, moment(asked), moment(asked)))
-        seen = look(place, now)
-        print(now, seen.verdict)
-        if seen.verdict.action != "hold":
-            decided.append(acting.retrain(place, now, acting.Request("evenkeel", "breach")))
-            print(decided[-1].retrained.losses, decided[-1].retrained.verdict)
-    assert [done.seen.verdict.action for done in decided] == ["retrain"]
+        if look(told.place, now).verdict.action != "hold":
+            told.retrained.append(acting.retrain(told.place, now, acting.Request("evenkeel", "breach")))
+    return told
+
+
+def _ask(place: Installation, days: range) -> None:
+    pointer, version = place.pointers.get(machines.NAME), place.registry.version_of(machines.NAME, "champion")
+    assert pointer is not None
+    for day in days:
+        place.predictions.add(answer(place, place.bundle(pointer.wanted), str(version), moment(day), moment(day)))
+
+
+def test_retrain__once_follows_replaced_sensors(replaced: Replaced) -> None:
+    (done,) = replaced.retrained
+    assert done.seen.verdict.action == "retrain"
+    assert done.entry is not None
+    assert (done.entry.from_version, done.entry.to_version) == ("1", "2")
+    assert done.seen.verdict.since == moment(REPLACED)
+    assert done.entry.at <= moment(REPLACED + LABELS_LATE + 8)
+
+
+def test_retrain__uses_no_label_that_was_not_known(replaced: Replaced) -> None:
+    (done,) = replaced.retrained
+    assert done.retrained is not None
+    losses, judged_at = done.retrained.losses, (pd.Timestamp(done.seen.evidence.at) - machines.FIRST).days
+    assert list(losses["origin"]) == [moment(day) for day in range(REPLACED, judged_at - LABELS_LATE + 1)]
+    ages = [max(0, (origin - moment(REPLACED)).days - LABELS_LATE + 1) for origin in losses["origin"]]
+    assert list(losses["told"]) == ages
+    assert losses["leader"][losses["told"] == 0].nunique() == 1
+
+
+def test_retrain__the_new_version_is_better_on_what_came_after(replaced: Replaced) -> None:
+    (done,) = replaced.retrained
+    assert done.entry is not None
+    later = [moment(day) for day in range((done.entry.at - machines.FIRST).days, machines.DAYS - LABELS_LATE)]
+    place, losses = replaced.place, {}
+    truth = place.history(moment(machines.DAYS)).truth(moment(machines.DAYS))
+    for version in ("1", "2"):
+        bundle = place.bundle(place.registry.bundle_of(machines.NAME, version))
+        scored = replay(bundle, build_cases(bundle.usecase, place.history(moment(machines.DAYS)), later), truth)
+        losses[version] = ((scored["value"] - scored["truth"]) ** 2).mean()
+    assert losses["2"] < 0.3 * losses["1"]
+
+
+def test_usecase__a_policy_that_does_not_wait_for_the_labels_is_refused(tmp_path: Path) -> None:
+    folder = machines.write_usecase(tmp_path)
+    (folder / "usecase.yaml").write_text(machines.SPEC.replace("max_evidence_age: P12D", "max_evidence_age: P8D"))
+    with pytest.raises(ConfigurationError, match="max_evidence_age must be at least 9 days"):
+        read_spec(folder / "usecase.yaml")
+
+
+def test_history__says_that_no_label_is_known_yet(story: Story) -> None:
+    early = KnownHistory.load(story.place.usecase, story.place.store, moment(2))
+    with pytest.raises(TooLittleData, match="nothing is known of the feed failures"):
+        early.first_time()
+
+
+def test_look__reads_bundles_through_their_own_feature_code(tmp_path: Path) -> None:
+    place = opened(tmp_path)
+    refresh_all(place, moment(BEGIN + 20))
+    _ask(place, range(BEGIN, BEGIN + 20))
+    before = look(place, moment(BEGIN + 20))
+    features = place.usecase.folder / "features.py"
+    features.write_text(features.read_text().replace("_rise", "_slope"))
+    renewed = Installation.open(machines.NAME, place.settings)
+    released(renewed, renewed.history(moment(BEGIN + 20)), BEGIN + 20, "new features", force=True)
+    refresh_all(renewed, moment(BEGIN + 40))
+    _ask(renewed, range(BEGIN + 20, BEGIN + 40))
+    seen = look(renewed, moment(BEGIN + 40))
+    assert (before.verdict.action, seen.verdict.action) == ("hold", "hold")
+    assert all(point.previous_loss is not None for point in seen.evidence.series[0].origins)
