@@ -19,20 +19,23 @@ def retrain(params: ActParams) -> dict[str, Any]:
     request = acting.Request(params.actor, params.reason, params.force)
     done = acting.retrain(place, place.present(params.now), request, progress=log.info)
     verdict = done.seen.verdict
-    if done.retrained is None:
+    if done.declined:
         log.warning("declined: the policy says %s: %s", verdict.action, "; ".join(verdict.reasons))
         return {"done": False, "verdict": verdict.model_dump(mode="json")}
     if done.entry is not None:
         announce(params.usecase, done.entry)
-    told = "Champion and challenger on the origins since the trouble began"
-    artifacts.table(params.usecase, "retrain", _rows(done.retrained), told)
-    return {
-        "done": True,
-        "promoted": done.entry is not None,
-        "version": done.version,
-        "reason": done.retrained.verdict.reason,
-        "verdict": verdict.model_dump(mode="json"),
-    }
+    outcome = {"done": True, "promoted": done.entry is not None, "version": done.version, "reason": _reason(done)}
+    if done.retrained is not None:
+        told = "Champion and challenger on the origins since the trouble began"
+        artifacts.table(params.usecase, "retrain", _rows(done.retrained), told)
+    return outcome | {"verdict": verdict.model_dump(mode="json")}
+
+
+def _reason(done: acting.Acted) -> str:
+    """Why it came out so; a retrain that was carried out before is told by its entry."""
+    if done.retrained is not None:
+        return done.retrained.verdict.reason
+    return "" if done.entry is None else done.entry.reason
 
 
 def _rows(result: Retrained) -> list[dict[str, Any]]:

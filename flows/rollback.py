@@ -4,6 +4,7 @@ from typing import Any
 
 from prefect import flow, get_run_logger
 
+from flows import artifacts
 from flows.params import ActParams
 from flows.promote import announce
 from model_code.installation import Installation
@@ -20,9 +21,6 @@ def rollback(params: ActParams) -> dict[str, Any]:
         get_run_logger().warning("declined: the policy says %s: %s", verdict.action, "; ".join(verdict.reasons))
         return {"done": False, "verdict": verdict.model_dump(mode="json")}
     announce(params.usecase, done.entry)
-    return {
-        "done": True,
-        "from": done.entry.from_version,
-        "to": done.entry.to_version,
-        "verdict": verdict.model_dump(mode="json"),
-    }
+    outcome = {"done": True, "from": done.entry.from_version, "to": done.entry.to_version}
+    artifacts.table(params.usecase, "rollback", [outcome | {"reason": done.entry.reason}], "From which version to which, and why")
+    return outcome | {"verdict": verdict.model_dump(mode="json")}

@@ -9,10 +9,12 @@ import pandas as pd
 from model_code.cases import build_cases
 from model_code.challenger import history_split
 from model_code.installation import Installation
+from model_code.sql import exclusive
 from model_code.tuning import Searched, Trial, search
 from model_code.usecase import Candidate
 
 KIND = "search"
+PATIENCE = 3  # times the seconds of a search: how long a second one waits for the first
 BEST = "best_"
 
 
@@ -43,9 +45,14 @@ def run_study(
     Raises:
         TooLittleData: Not enough origins.
         RegistryError: MLflow is unreachable.
+        Locked: Another search of the use case takes longer than it may.
     """
     study = study_name(place, now, trials)
-    with place.registry.start_run(place.usecase.name, KIND, tags={"kind": KIND}, key=study) as parent:
+    patience = PATIENCE * place.usecase.spec.search.timeout_seconds
+    with (
+        exclusive(place.sql, f"search.{place.usecase.name}", timeout=patience),
+        place.registry.start_run(place.usecase.name, KIND, tags={"kind": KIND}, key=study) as parent,
+    ):
 
         def keep(trial: Trial) -> None:
             on_trial(trial)

@@ -82,21 +82,12 @@ def search(
 
     Args:
         trials: How many candidates. Default: as the use case says.
-        storage: SQL URL of Optuna's study; given again, a search that was killed goes on where it stopped.
-        on_trial: Called after each trial (progress, logging).
+        storage: SQL URL of Optuna's study; given again, a search that was killed goes on where it stopped. One at a time.
+        on_trial: Called after each trial (progress, logging), and first for those of an earlier run.
     """
     spec = usecase.spec.search
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        study_name=study_name,
-        storage=storage,
-        load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=seed),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=0),
-    )
-    if not study.trials:  # every family is tried once, however short the search
-        for family in spec.families:
-            study.enqueue_trial({"family": family})
+    study = _study(study_name, storage, seed, spec.families)
+    done = _finished(study)
 
     def objective(trial: optuna.Trial) -> float:
         candidate = _propose(trial, spec.families)
@@ -124,11 +115,37 @@ def search(
         if on_trial is not None:
             on_trial(_trial(frozen))
 
-    finished = sum(trial.state.is_finished() for trial in study.trials)
-    wanted = trials or spec.trials
-    if finished < wanted:
-        study.optimize(objective, n_trials=wanted - finished, timeout=spec.timeout_seconds, callbacks=[report])
-    return Searched([_trial(frozen) for frozen in study.trials if "candidate" in frozen.user_attrs])
+    for frozen in done:  # it may have been killed between the end of a trial and its report
+        report(study, frozen)
+    wanted = (trials or spec.trials) - len(done)
+    if wanted > 0:
+        study.optimize(objective, n_trials=wanted, timeout=spec.timeout_seconds, callbacks=[report])
+    return Searched([_trial(frozen) for frozen in _finished(study)])
+
+
+def _study(name: str, storage: str | None, seed: int, families: Sequence[str]) -> optuna.Study:
+    """The study, new or resumed; every family is tried once, however short the search."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        study_name=name,
+        storage=storage,
+        load_if_exists=True,
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=0),
+    )
+    done = _finished(study)
+    study.sampler = optuna.samplers.TPESampler(seed=seed + len(done))  # else it would propose again what it tried first
+    waiting = study.get_trials(states=[optuna.trial.TrialState.WAITING])
+    there = {each.user_attrs["candidate"]["family"] for each in done}
+    there |= {each.system_attrs["fixed_params"]["family"] for each in waiting}
+    for family in families:
+        if family not in there:
+            study.enqueue_trial({"family": family})
+    return study
+
+
+def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """Trials that came to an end; one that a kill cut short stays open for ever and counts for nothing."""
+    return [trial for trial in study.trials if trial.state.is_finished() and "candidate" in trial.user_attrs]
 
 
 def _propose(trial: optuna.Trial, families: Sequence[str]) -> Candidate:

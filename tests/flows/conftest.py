@@ -1,13 +1,17 @@
 """One real Prefect server for the tests that need one; they share one worker of the test run."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from flows.deployments import deploy_all
 from flows.stack import LocalStack
 from model_code.settings import Settings
 from tests.conftest import free_port
+from tests.flows.running import Runs
+from tests.flows.small import HeldEia, Stages
 
 FLOW = '''
 import os
@@ -79,3 +83,30 @@ def local_stack(prefect_api: str, _stack: LocalStack) -> LocalStack:
 
     _stack.up(CORE)
     return _stack
+
+
+@pytest.fixture(scope="session")
+def eia() -> Iterator[HeldEia]:
+    """The data source of the small use case."""
+    with HeldEia() as fake:
+        yield fake
+
+
+@pytest.fixture(scope="session")
+def stages(tmp_path_factory: pytest.TempPathFactory, eia: HeldEia) -> Stages:
+    """The small use case at each stage of the loop."""
+    return Stages(tmp_path_factory.mktemp("stages"), eia)
+
+
+@pytest.fixture(scope="session")
+def runs(local_stack: LocalStack, prefect_api: str) -> Iterator[Runs]:
+    """Runs of Evenkeel's own deployments."""
+    from prefect.client.orchestration import PrefectClient, SyncPrefectClient
+
+    async def deploy() -> None:
+        async with PrefectClient(api=prefect_api) as client:
+            await deploy_all(client)
+
+    asyncio.run(deploy())
+    with SyncPrefectClient(api=prefect_api) as client:
+        yield Runs(client, local_stack)

@@ -1,0 +1,74 @@
+"""Flow runs on the local stack: started, waited for, and killed."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import FlowRun
+
+from flows.stack import LocalStack
+from flows.stack.parts import REPOSITORY
+from model_code.installation import Installation
+
+PATIENCE = 60.0
+POLL = 0.003
+
+
+class Runs:
+    """Runs of Evenkeel's deployments, each with the settings of the installation that it is for."""
+
+    def __init__(self, client: SyncPrefectClient, stack: LocalStack) -> None:
+        self.client = client
+        self._stack = stack
+
+    def start(self, flow: str, place: Installation, *, environment: dict[str, str] | None = None, **params: Any) -> FlowRun:
+        """Create a run of `FLOW/local` and return at once."""
+        settings = place.settings.environment() | {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"} | (environment or {})
+        return self.client.create_flow_run_from_deployment(
+            self.client.read_deployment_by_name(f"{flow}/local").id,
+            parameters={"params": {"usecase": place.usecase.name, **params}},
+            job_variables={"working_dir": str(REPOSITORY), "env": settings},
+        )
+
+    def end(self, run: FlowRun) -> FlowRun:
+        """The run when it has ended, however."""
+        found: FlowRun = until(lambda: found if (found := self.client.read_flow_run(run.id)).state.is_final() else None, 0.1)
+        return found
+
+    def complete(self, flow: str, place: Installation, **params: Any) -> FlowRun:
+        """Run to the end, which must be a good one."""
+        return completed(self.end(self.start(flow, place, **params)))
+
+    def kill(self, run: FlowRun, when: Callable[[], object]) -> FlowRun:
+        """End the run's process by SIGKILL as soon as `when()` is true; the run as the server then sees it."""
+        process = until(self._children)[0]
+        until(lambda: when() or not process.is_running())
+        process.kill()
+        return self.end(run)
+
+    def wait_for_processes(self) -> None:
+        """Until no run has a process any more."""
+        until(lambda: not self._children())
+
+    def _children(self) -> list[psutil.Process]:
+        """Processes of the runs under way."""
+        (zygote,) = self._stack.status(["zygote"])
+        return psutil.Process(zygote.pid).children()
+
+
+def completed(run: FlowRun) -> FlowRun:
+    """The run, which must have ended well."""
+    assert run.state is not None
+    assert run.state.is_completed(), run.state
+    return run
+
+
+def until(ask: Callable[[], Any], poll: float = POLL) -> Any:
+    """What `ask` answers as soon as it is true, asked every `poll` seconds."""
+    deadline = time.monotonic() + PATIENCE
+    while not (answer := ask()):
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(poll)
+    return answer
