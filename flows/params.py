@@ -27,7 +27,9 @@ class BackfillParams(Params):
 
     start: AwareDatetime = Field(title="From", description="First time to ask for.")
     end: AwareDatetime = Field(title="Until", description="First time not to ask for.")
-    feed: str | None = Field(None, title="Feed", description="One feed only. Empty: all feeds.")
+    feed: str | None = Field(
+        None, title="Feed", description="One feed only. Empty: all feeds.", pattern=r"^[a-z][a-z0-9_]{1,40}$"
+    )
 
 
 class SearchParams(Params):
@@ -42,14 +44,16 @@ class TrainParams(Params):
     """Fit the best candidate, judge it on the holdout, register it as challenger."""
 
     search_run: str | None = Field(
-        None, title="Search run", description="MLflow run of a search. Empty: the newest finished one."
+        None, title="Search run", description="MLflow run of a search. Empty: the newest finished one.", pattern=r"^[0-9a-f]{32}$"
     )
 
 
 class PromoteParams(Params):
     """Make a version the champion, if the paired verdict says so."""
 
-    version: str | None = Field(None, title="Version", description="Registered version. Empty: the challenger.")
+    version: str | None = Field(
+        None, title="Version", description="Registered version. Empty: the challenger.", pattern=r"^[1-9][0-9]{0,8}$"
+    )
     actor: str = Field("evenkeel", min_length=1, max_length=80, title="Who", description="Who asks; kept in the ledger.")
     reason: str = Field("", max_length=500, title="Why", description="Kept in the ledger; needed with force.")
     force: bool = Field(False, title="Force", description="Promote against the verdict. The ledger keeps who and why.")
@@ -74,7 +78,12 @@ class MonitorParams(Params):
 class ActParams(Params):
     """Look at the state again and act, if the policy still says so."""
 
-    reason: str = Field("", max_length=500, title="Why", description="What asked for it; kept in the ledger.")
+    reason: str = Field(
+        "",
+        max_length=500,
+        title="Why",
+        description="What asked for it; kept in the ledger. The same person with the same reason soon after is the same request.",
+    )
     actor: str = Field("evenkeel", min_length=1, max_length=80, title="Who", description="Who asks; kept in the ledger.")
     force: bool = Field(False, title="Force", description="Act even where the policy says hold. Needs a reason.")
 

@@ -96,10 +96,11 @@ class Case:
 
 
 RANGE = {"start": FIRST.isoformat(), "end": PRESENT.isoformat()}
+PROMOTE = Case("promote", "trained", intent_recorded, PEOPLE)
 DEFAULT = [
     Case("refresh", "empty", between_two_feeds),
     Case("train", "searched", bundle_written),
-    Case("promote", "trained", intent_recorded, PEOPLE),
+    PROMOTE,
     Case("rollback", "promoted", intent_recorded, PEOPLE),
 ]
 FULL = [
@@ -120,10 +121,16 @@ def named(case: Case) -> str:
     return f"{case.flow}-{case.held.__name__}"
 
 
-CASES = [
-    *(pytest.param(case, id=named(case)) for case in DEFAULT),
-    *(pytest.param(case, id=named(case), marks=pytest.mark.full) for case in FULL),
-]
+def parameters(default: list[Case], full: list[Case]) -> list[Any]:
+    """Cases of every test run, and those that take longer."""
+    return [
+        *(pytest.param(case, id=named(case)) for case in default),
+        *(pytest.param(case, id=named(case), marks=pytest.mark.full) for case in full),
+    ]
+
+
+CASES = parameters(DEFAULT, FULL)
+TWICE = parameters([PROMOTE], [case for case in (*DEFAULT, SEARCH, *FULL) if case is not PROMOTE])
 
 
 @pytest.fixture
@@ -156,10 +163,10 @@ def test_flow__killed_and_run_again_ends_as_undisturbed(runs: Runs, case: Case, 
     assert crashed.state is not None
     assert crashed.state.is_crashed()
 
-    ends = [runs.start(case.flow, place, **case.params) for place in (killed, undisturbed)]
+    ends = [completed(run) for run in runs.together([killed, undisturbed], case.flow, **case.params)]
 
-    assert [completed(runs.end(run)).name for run in ends] == [run.name for run in ends]
     assert state(killed) == state(undisturbed)
+    assert runs.artifacts(ends[-1])
 
 
 @pytest.mark.full
@@ -186,11 +193,11 @@ def trials(place: Installation) -> list[tuple[str, str]]:
     return [row[1:3] for row in mlflow_runs(place.settings.home / "mlflow.db") if row[0].startswith("trial")]
 
 
-@pytest.mark.parametrize("case", [*CASES, pytest.param(SEARCH, id=named(SEARCH), marks=pytest.mark.full)], indirect=True)
+@pytest.mark.parametrize("case", TWICE, indirect=True)
 def test_flow__run_twice_at_once_ends_as_once(runs: Runs, case: Case, twins: Twins) -> None:
     twice, once = twins
 
-    ends = [runs.start(case.flow, place, **case.params) for place in (twice, twice, once)]
+    for run in runs.together([twice, twice, once], case.flow, **case.params):
+        completed(run)
 
-    assert [completed(runs.end(run)).name for run in ends] == [run.name for run in ends]
     assert state(twice) == state(once)
