@@ -13,6 +13,8 @@ from flows.demo.scenario import COLD, HOLIDAY, Scenario
 from flows.demo.stage import Stage
 from model_code.origins import latest_origin
 
+ACTING = ("rollback", "retrain")  # what an Automation starts a flow for; a wish to recalibrate is only told, as yet
+
 
 @dataclass
 class Incident:
@@ -98,7 +100,7 @@ class Director:
         before, began = datetime.now(UTC), time.monotonic()
         verdict: dict[str, Any] = self._stage.run("monitor", now) | {"at": now}
         self.record.verdicts.append(verdict)
-        if verdict["action"] != "hold":
+        if verdict["action"] in ACTING:
             self._await_action(verdict, now, before, began)
         return verdict
 
