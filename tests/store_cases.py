@@ -56,6 +56,7 @@ def usecase_of(
             "entity_feed": None if entities else "load",
             "target": {"feed": "load", "column": "load", "unit": "GW"},
             "horizon": {"steps": 24, "step": HOUR},
+            "policy": {"max_data_age": timedelta(days=3), "max_evidence_age": timedelta(days=9)},
         }
     )
     return UseCase(spec, Path("."))

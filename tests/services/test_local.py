@@ -33,7 +33,9 @@ def test_deploy__after_kill_9_of_the_server_serves_again_on_the_same_port(served
     before = served.target.status()
     assert before.pid is not None
     worker = psutil.Process(before.pid).children()[0]
-    psutil.Process(before.pid).kill()
+    server = psutil.Process(before.pid)
+    server.kill()
+    server.wait(10)
 
     after = served.target.deploy(served.place.usecase)
 
