@@ -41,9 +41,9 @@ deployments:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of the one server on one worker, so that it starts once."""
+    """Keep the tests of the one server, and of the stages, on one worker, so that they are made once."""
     for item in items:
-        if {"prefect_api", "local_stack"} & set(getattr(item, "fixturenames", ())):
+        if {"prefect_api", "local_stack", "stages"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.xdist_group("prefect"))
 
 
