@@ -188,8 +188,8 @@ class Simulation:
 
     @property
     def actions(self) -> list[Look]:
-        """The looks that were followed by more than holding still."""
-        return [each for each in self.looks if each.verdict.action != "hold"]
+        """The looks that asked for more than holding still or wider intervals, which nothing acts on yet."""
+        return [each for each in self.looks if each.verdict.action not in ("hold", "recalibrate")]
 
     @property
     def champion(self) -> str | None:
