@@ -188,8 +188,8 @@ class Simulation:
 
     @property
     def actions(self) -> list[Look]:
-        """The looks that asked for more than holding still or wider intervals, which nothing acts on yet."""
-        return [each for each in self.looks if each.verdict.action not in ("hold", "recalibrate")]
+        """The looks that were followed by more than holding still."""
+        return [each for each in self.looks if each.verdict.action != "hold"]
 
     @property
     def champion(self) -> str | None:
