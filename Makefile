@@ -22,7 +22,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help
 help:  ## This list
-	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9%-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo; echo "Ports and places are settings (EVENKEEL_…): docs/settings.md"
 
 .PHONY: setup
@@ -57,6 +57,10 @@ test: setup  ## Tests, at most 15 minutes on two cores (PROCESSES=2)
 .PHONY: test-full
 test-full: setup  ## Every test, those that take long too
 	@$(PY) -m pytest -n $(PROCESSES) --dist loadgroup
+
+.PHONY: e2e
+e2e: setup  ## Image, chart and service on a real cluster (TEST_SHARED=folder with cluster/; needs root, ten minutes)
+	@tests/e2e/run
 
 .PHONY: check
 check: setup  ## Lint, format, types, import direction; changes nothing
@@ -96,6 +100,14 @@ refresh: setup  ## Bring a use case's data up to date (USECASE=demand_us)
 reproduce: setup  ## Rebuild a registered version and compare hashes (USECASE=… VERSION=n)
 	@$(PY) -m model_code.reproduce $(USECASE) $(or $(VERSION),$(error name the version: make reproduce VERSION=n))
 
+.PHONY: serve
+serve: setup  ## The champion in the foreground, the demo's where there is no other (USECASE=… PORT=3000)
+	@exec $(PY) -m services.serve --usecase $(USECASE) $(if $(PORT),--port $(PORT))
+
+.PHONY: image
+image: setup  ## The champion as an image with its bill of materials (USECASE=… VERSION=n; needs Docker)
+	@$(PY) -m services.build image --usecase $(USECASE) $(if $(VERSION),--version $(VERSION))
+
 bench-%: setup  ## A benchmark of benchmarks/, such as bench-store
 	@$(PY) -m benchmarks.$(subst -,_,$*)
 
@@ -103,4 +115,4 @@ bench-%: setup  ## A benchmark of benchmarks/, such as bench-store
 clean:  ## End the local stack, remove its state and all caches (the environment stays)
 	@if [ -e $(STAMP) ]; then $(PY) -m flows.stack down; fi
 	@rm -rf .evenkeel .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+	@find . -name __pycache__ -not -path './$(VENV)/*' -not -path './.peers/*' -prune -exec rm -rf {} +

@@ -25,7 +25,7 @@ from model_code.data.sources import make_source
 from model_code.installation import Installation
 from model_code.models import family_class
 from model_code.settings import Settings
-from model_code.usecase import Candidate
+from model_code.specification import Candidate
 
 RESULTS = Path(__file__).parent / "results"
 NOW = pd.Timestamp("2014-11-10T02:00:00+10:00").tz_convert("UTC")

@@ -9,8 +9,9 @@ import pandas as pd
 from model_code.cases import Cases
 from model_code.data.known import KnownHistory
 from model_code.evaluation import per_origin
+from model_code.specification import Candidate
 from model_code.training import fit
-from model_code.usecase import Candidate, UseCase
+from model_code.usecase import UseCase
 
 AfterBlock = Callable[[int, float], None]
 

@@ -7,7 +7,8 @@ import numpy as np
 from pydantic import Field
 
 from model_code.errors import DataError, InvalidRequest, TooLittleData
-from model_code.usecase import Interval, Spec
+from model_code.spec import Spec
+from model_code.specification import Interval
 
 POOL_BELOW = 50  # a group with fewer residuals borrows those of its neighbours: quantiles of less wander
 
@@ -80,20 +81,12 @@ class Calibration(Spec):
         return cls(coverage=interval.coverage, group_steps=interval.group_steps, smallest_value=smallest_value, groups=groups)
 
     def apply(self, value: np.ndarray, lead_steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper bound (n,) of each predicted value; a lead time beyond the last group takes the last.
+        """Lower and upper bound (n,) of each predicted value; see `Bounds.of_many`.
 
         Raises:
             InvalidRequest: A lead time is negative.
         """
-        value, steps = np.asarray(value, float), np.asarray(lead_steps)
-        if not self.groups:
-            return np.full(len(value), np.nan), np.full(len(value), np.nan)
-        if len(steps) and steps.min() < 0:
-            raise InvalidRequest(f"lead time of {steps.min()} steps", hint="the first step is 0")
-        group = np.minimum(steps // self.group_steps, len(self.groups) - 1)
-        scale = _scale(value, self.smallest_value)
-        lower, upper = np.array([each.lower for each in self.groups]), np.array([each.upper for each in self.groups])
-        return value + scale * lower[group], value + scale * upper[group]
+        return Bounds(self).of_many(np.asarray(value, float), np.asarray(lead_steps))
 
     def _score(self, steps: np.ndarray, residual: np.ndarray, value: np.ndarray) -> float:
         """Mean interval score: width, plus what lies outside weighed by how rare it should be; less is better."""
@@ -102,6 +95,40 @@ class Calibration(Spec):
         truth = value + residual
         outside = np.maximum(lower - truth, 0) + np.maximum(truth - upper, 0)
         return float(np.mean(upper - lower + 2 / (1 - self.coverage) * outside))
+
+
+class Bounds:
+    """A calibration made ready to be applied; a service makes it once for all requests."""
+
+    def __init__(self, calibration: Calibration) -> None:
+        self._group_steps, self._smallest = calibration.group_steps, calibration.smallest_value
+        self._pairs = [(group.lower, group.upper) for group in calibration.groups]
+        self._lower, self._upper = np.array(self._pairs, dtype=float).reshape(-1, 2).T
+        self._last = len(self._pairs) - 1
+
+    def of_many(self, value: np.ndarray, lead_steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper bound (n,) of each predicted value; a lead time beyond the last group takes the last.
+
+        Raises:
+            InvalidRequest: A lead time is negative.
+        """
+        if self._last < 0:
+            return np.full(len(value), np.nan), np.full(len(value), np.nan)
+        if len(lead_steps) and lead_steps.min() < 0:
+            raise InvalidRequest(f"lead time of {lead_steps.min()} steps", hint="the first step is 0")
+        group = np.minimum(lead_steps // self._group_steps, self._last)
+        scale = _scale(value, self._smallest)
+        return value + scale * self._lower[group], value + scale * self._upper[group]
+
+    def of_one(self, value: float, lead_step: int) -> tuple[float, float]:
+        """The same for one value, in plain numbers: ten array operations on one number cost more than its model."""
+        if self._last < 0:
+            return math.nan, math.nan
+        if lead_step < 0:
+            raise InvalidRequest(f"lead time of {lead_step} steps", hint="the first step is 0")
+        lower, upper = self._pairs[min(lead_step // self._group_steps, self._last)]
+        scale = 1.0 if self._smallest is None else max(value, self._smallest)
+        return value + scale * lower, value + scale * upper
 
 
 def _group(scaled: np.ndarray, distance: np.ndarray, tail: float) -> Group:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from model_code import drift
 from model_code.backtest import Backtest, backtest
-from model_code.bundle import BundleContents, BundleRef, write_bundle
+from model_code.bundle import BundleContents, BundleRef, Inputs
 from model_code.calibration import Calibration
 from model_code.cases import Cases, build_cases, origins_of_history
 from model_code.data.known import KnownHistory
@@ -17,9 +17,10 @@ from model_code.evaluation import per_origin, summary
 from model_code.installation import Installation
 from model_code.models import Model
 from model_code.series import conditions, per_series
+from model_code.specification import Candidate
 from model_code.training import fit
 from model_code.tuning import Split, split
-from model_code.usecase import Candidate, UseCase
+from model_code.usecase import UseCase
 
 Progress = Callable[[str], None]
 GOLDEN_ROWS = 8
@@ -125,7 +126,7 @@ def bundle_of(
     quiet_until: pd.Timestamp | None = None,
 ) -> BundleRef:
     """Calibrate the chosen candidate on its walk-forward residuals and write its bundle; see `contents_of`."""
-    return write_bundle(place.bundles, contents_of(place.usecase, history, now, evaluated, seed=seed, quiet_until=quiet_until))
+    return place.bundles.write(contents_of(place.usecase, history, now, evaluated, seed=seed, quiet_until=quiet_until))
 
 
 def contents_of(
@@ -164,6 +165,7 @@ def contents_of(
         seed=seed,
         golden_features=golden.features,
         golden_lead=golden.rows["step"].to_numpy(),
+        inputs=Inputs.of(evaluated.cases.features),
         training_parameters=evaluated.candidate.model_dump(mode="json"),
     )
 

@@ -28,14 +28,14 @@ def judge(place: Installation, now: pd.Timestamp, champion: str | None, challeng
         BundleError: A bundle is missing or altered.
     """
     spec = place.usecase.spec
-    answered = place.bundle(place.registry.bundle_of(place.usecase.name, challenger)).profile["holdout"]
+    answered = place.bundle_of(challenger).profile["holdout"]
     losses = pd.Series({pd.Timestamp(row["origin"]): row["loss"] for row in answered}, dtype=float)
     told = _borne_out(place, now, challenger, losses)
     if told is not None:
         return PairedVerdict(better=False, gain=np.nan, low=np.nan, high=np.nan, n=0, reason=told)
     if champion is None or champion == challenger:
         return paired_verdict(None, losses.to_numpy(), spec.promotion)
-    reigning = place.bundle(place.registry.bundle_of(place.usecase.name, champion))
+    reigning = place.bundle_of(champion)
     losses = losses[losses.index >= pd.Timestamp(reigning.manifest.trained_until)]
     return paired_verdict(_losses_of(place, now, reigning, list(losses.index)), losses.to_numpy(), spec.promotion)
 
@@ -46,7 +46,7 @@ def _borne_out(place: Installation, now: pd.Timestamp, challenger: str, reported
     The fitted model saw these origins, so that it should lose less on them than its walk-forward did. One that was
     trained on something else than this history (another scale, swapped columns) loses more.
     """
-    bundle = place.bundle(place.registry.bundle_of(place.usecase.name, challenger))
+    bundle = place.bundle_of(challenger)
     seen = float(np.nanmean(_losses_of(place, now, bundle, list(reported.index))))
     if seen <= SLACK * float(reported.mean()):
         return None

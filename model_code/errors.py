@@ -85,6 +85,13 @@ class BundleError(EvenkeelError):
     title = "Bundle refused"
 
 
+class BundleUnavailable(BundleError):
+    """The bundle store cannot be asked (unreachable, no such bucket, no credentials); trying again may help."""
+
+    status = 503
+    title = "Bundle store failed"
+
+
 class RegistryError(EvenkeelError):
     """The model registry cannot do what was asked."""
 

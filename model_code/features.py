@@ -1,95 +1,86 @@
-"""Building blocks of features: every one reads a `Known`, so none can see past the origin."""
+"""Building blocks of features: every one reads a `Known`, so none can see past the origin. Calendar: model_code.local_days."""
 
-from datetime import timedelta
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping
 
-import holidays
 import numpy as np
 import pandas as pd
 
+from model_code.data.observed import Observed, microseconds
+
 DAY = pd.Timedelta(days=1)
+Columns = Mapping[str, np.ndarray | float]
 
 
 def series(frame: pd.DataFrame, entity: str, column: str) -> pd.Series:
-    """One entity's values by time (UTC index, sorted)."""
+    """One entity's values by time (UTC index, sorted); `Known.observed` gives the same as plain arrays, much faster."""
     rows = frame[frame["entity"] == entity]
     return pd.Series(rows[column].to_numpy(float), index=pd.DatetimeIndex(rows["time"]))
 
 
-def lagged(values: pd.Series, times: pd.DatetimeIndex, lags: list[pd.Timedelta]) -> np.ndarray:
+def by_entity(rows: pd.DataFrame, build: Callable[[str, np.ndarray], Columns]) -> pd.DataFrame:
+    """The features of each entity by themselves, put together in the order of `rows`.
+
+    Args:
+        rows: `entity` and `time`, any order.
+        build: Gives the columns of one entity, each (m,) or one number, for its times (m,) in microseconds (UTC).
+
+    Returns:
+        Float columns, one row for each of `rows`.
+    """
+    names: list[str] = []
+    table = np.empty((0, 0))
+    for entity, places, stamps in _groups(rows):
+        columns = build(entity, stamps)
+        if not names:
+            names = list(columns)
+            table = np.empty((len(names), len(rows)))
+        for number, values in enumerate(columns.values()):
+            table[number, places] = values
+    return pd.DataFrame(table.T, columns=names, copy=False)
+
+
+def _groups(rows: pd.DataFrame) -> Iterator[tuple[str, slice | np.ndarray, np.ndarray]]:
+    """Each entity in the order of its first row, with the places and the times of its rows."""
+    stamps, entities = rows["time"].to_numpy("datetime64[us]").view(np.int64), rows["entity"].to_numpy()
+    if len(rows) and (entities == entities[0]).all():
+        yield str(entities[0]), slice(None), stamps
+        return
+    codes, names = pd.factorize(entities)
+    for code, entity in enumerate(names):
+        places = np.flatnonzero(codes == code)
+        yield str(entity), places, stamps[places]
+
+
+def lagged(values: Observed | pd.Series, times: np.ndarray | pd.DatetimeIndex, lags: list[pd.Timedelta]) -> np.ndarray:
     """The value `lag` before each time, for the first of `lags` that is known; NaN where none is.
+
+    Args:
+        values: Known values by time.
+        times: In microseconds (UTC), or aware.
+        lags: How long before.
 
     Example:
         >>> hours = pd.date_range("2024-01-01", periods=3, freq="h", tz="UTC")
         >>> lagged(pd.Series([1.0, 2.0], index=hours[:2]), hours[1:], [pd.Timedelta("1h")]).tolist()
         [1.0, 2.0]
     """
-    result = np.full(len(times), np.nan)
-    stamps = _microseconds(times)
-    for lag in lags:
+    known = values if isinstance(values, Observed) else Observed.of(values)
+    stamps = times if isinstance(times, np.ndarray) else microseconds(times)
+    first, *others = (round(lag.total_seconds() * 1e6) for lag in lags)
+    result = known.at(stamps - first)
+    for lag in others:
         missing = np.isnan(result)
         if not missing.any():
             break
-        result[missing] = _at(values, stamps[missing] - round(lag.total_seconds() * 1e6))
+        result[missing] = known.at(stamps[missing] - lag)
     return result
 
 
-def _microseconds(times: pd.DatetimeIndex) -> np.ndarray:
-    return np.asarray(times.as_unit("us").asi8)
+def last_known(values: Observed, origin: pd.Timestamp, window: pd.Timedelta) -> np.ndarray:
+    """The values of the last `window` before the origin that are known, in the order of time."""
+    return values.after(round((origin - window).timestamp() * 1e6))
 
 
-def _at(values: pd.Series, stamps: np.ndarray) -> np.ndarray:
-    """The values at microsecond stamps, NaN where there is none; a plain search, since pandas' reindex rebuilds its engine."""
-    if values.empty:
-        return np.full(len(stamps), np.nan)
-    known = _microseconds(pd.DatetimeIndex(values.index))
-    place = np.minimum(np.searchsorted(known, stamps), len(known) - 1)
-    return np.where(known[place] == stamps, values.to_numpy(float)[place], np.nan)
-
-
-def trailing(values: pd.Series, origin: pd.Timestamp, window: pd.Timedelta) -> pd.Series:
-    """The values of the last `window` before the origin that are known."""
-    return values[values.index > origin - window].dropna()
-
-
-@lru_cache(maxsize=64)
-def _holidays(country: str, subdivision: str | None, year: int) -> frozenset[object]:
-    return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=year))
-
-
-def is_holiday(local: pd.DatetimeIndex, country: str, subdivision: str | None = None) -> np.ndarray:
-    """1.0 where the local date is a public holiday, else 0.0."""
-    return np.array([float(day in _holidays(country, subdivision, day.year)) for day in local.date])
-
-
-def time_of_day(local: pd.DatetimeIndex, harmonics: int = 2) -> dict[str, np.ndarray]:
-    """Hour of the local day, plain and as harmonics."""
-    hour = (local.hour + local.minute / 60).to_numpy(float)
-    columns = {"hour": hour}
-    for n in range(1, harmonics + 1):
-        columns[f"hour_sin{n}"] = np.sin(2 * np.pi * n * hour / 24)
-        columns[f"hour_cos{n}"] = np.cos(2 * np.pi * n * hour / 24)
-    return columns
-
-
-def same_day_type(
-    values: pd.Series, times: pd.DatetimeIndex, off: np.ndarray, off_on: dict[object, float], local: pd.DatetimeIndex
-) -> np.ndarray:
-    """The value at the same time on the latest known day of the same type (working day or not).
-
-    Args:
-        values: Known values by time.
-        times: Times to predict (UTC).
-        off: 1.0 where the time's local date is a weekend or holiday.
-        off_on: Local date -> 1.0 or 0.0 for the days looked back at.
-        local: `times` in local time.
-    """
-    result = np.full(len(times), np.nan)
-    stamps = _microseconds(times)
-    dates, which = np.unique(local.date, return_inverse=True)
-    for back in range(1, 15):
-        alike = np.array([off_on[day - timedelta(days=back)] for day in dates])[which] == off
-        wanted = np.isnan(result) & alike
-        if wanted.any():
-            result[wanted] = _at(values, stamps[wanted] - back * 86_400_000_000)
-    return result
+def mean(values: np.ndarray) -> float:
+    """The mean of what is known; NaN where nothing is."""
+    return float(values.mean()) if len(values) else np.nan

@@ -1,14 +1,17 @@
 """When forecasts are made and which rows each one covers."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
 
 from model_code.data.known import Known
+from model_code.data.observed import microseconds
 from model_code.errors import InvalidRequest
 from model_code.usecase import UseCaseSpec
+
+MICROSECOND = timedelta(microseconds=1)
 
 
 def origins_between(spec: UseCaseSpec, start: datetime, end: datetime) -> list[pd.Timestamp]:
@@ -59,18 +62,20 @@ def entities_at(spec: UseCaseSpec, known: Known, origin: pd.Timestamp) -> list[s
     if spec.entities is not None:
         return list(spec.entities)
     assert spec.entity_feed is not None
-    rows = known[spec.entity_feed]
-    recent = rows[(rows["time"] > origin - pd.Timedelta(spec.origins.every)) & (rows["time"] <= origin)]
-    return sorted(recent["entity"].unique())
+    return known.entities(spec.entity_feed, until=origin, after=origin - pd.Timedelta(spec.origins.every))
 
 
-def target_rows(spec: UseCaseSpec, origin: pd.Timestamp, entities: Sequence[str]) -> pd.DataFrame:
-    """What one forecast answers: entity, time, step (0 is the first lead time)."""
-    times = target_times(spec, origin)
+def target_rows(spec: UseCaseSpec, origin: pd.Timestamp, entities: Sequence[str], steps: int | None = None) -> pd.DataFrame:
+    """What one forecast answers: entity, time, step (0 is the first lead time); the first `steps` of the horizon, or all."""
+    count = spec.horizon.steps if steps is None else steps
+    step = np.arange(count)
+    first = microseconds(pd.DatetimeIndex([origin.tz_convert("UTC") + spec.horizon.first]))[0]
+    times = first + step * (spec.horizon.step // MICROSECOND)
     return pd.DataFrame(
         {
-            "entity": [entity for entity in entities for _ in times],
-            "time": pd.DatetimeIndex(np.tile(times.as_unit("us").asi8, len(entities)).view("datetime64[us]"), tz="UTC"),
-            "step": np.tile(np.arange(len(times)), len(entities)),
-        }
+            "entity": np.repeat(np.array(entities, dtype=object), count),
+            "time": pd.DatetimeIndex(np.tile(times, len(entities)).view("datetime64[us]"), tz="UTC"),
+            "step": np.tile(step, len(entities)),
+        },
+        copy=False,
     )

@@ -50,6 +50,16 @@ class Pointers:
             row = connection.execute(sa.select(TABLE).where(TABLE.c.usecase == usecase)).mappings().first()
         return Pointer.model_validate(dict(row)) if row else None
 
+    def bundles(self) -> set[str]:
+        """Hashes of all bundles that a pointer names, as wanted or as previous, of every use case.
+
+        Raises:
+            StoreError: The database cannot be read.
+        """
+        with sql.transaction(self._engine) as connection:
+            rows = connection.execute(sa.select(TABLE.c.wanted, TABLE.c.previous)).all()
+        return {named for row in rows for named in row if named is not None}
+
     def move(self, usecase: str, wanted: str, previous: str | None) -> Pointer:
         """Point elsewhere, in one statement; without a change the generation stays.
 

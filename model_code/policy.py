@@ -8,8 +8,8 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from model_code.evidence import Action, ActionName, Evidence, Fact
+from model_code.specification import Policy
 from model_code.trouble import Trouble, trouble_of
-from model_code.usecase import Policy
 
 WEEK = timedelta(days=7)
 SideEffect = Literal["page", "refresh"]

@@ -1,95 +1,28 @@
 """Every prediction that was ever given, kept once: services write, monitoring reads."""
 
-import hashlib
-from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import Literal
+from __future__ import annotations
 
-import pandas as pd
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
 import sqlalchemy as sa
-from pydantic import AwareDatetime, BaseModel, ConfigDict, FiniteFloat
 
 from model_code import sql
+from model_code.prediction import Prediction
+from model_code.prediction_id import prediction_id
+from model_code.prediction_table import TABLE, prepare
 
-TABLE = sa.Table(
-    "prediction",
-    sql.metadata,
-    sa.Column("usecase", sa.String, primary_key=True),
-    sa.Column("prediction_id", sa.String, primary_key=True),
-    sa.Column("request_id", sa.String, nullable=False, index=True),
-    sa.Column("entity", sa.String, nullable=False),
-    sa.Column("origin", sql.UtcTime, nullable=False),
-    sa.Column("time", sql.UtcTime, nullable=False),
-    sa.Column("lead_seconds", sa.BigInteger, nullable=False),
-    sa.Column("value", sa.Double, nullable=False),
-    sa.Column("lower", sa.Double),
-    sa.Column("upper", sa.Double),
-    sa.Column("version", sa.String, nullable=False),
-    sa.Column("bundle", sa.String, nullable=False),
-    sa.Column("asked_by", sa.String, nullable=False),
-    sa.Column("made_at", sql.UtcTime, nullable=False),
-    sa.Column("features_hash", sa.String, nullable=False),
-    sa.Index("prediction_by_origin", "usecase", "origin"),
-    sa.Index("prediction_by_time", "usecase", "time"),
-)
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["TABLE", "Prediction", "PredictionStore", "prediction_id"]
+
 TIMES = ("origin", "time", "made_at")
 NUMBERS = ("value", "lower", "upper")
-
-
-class Prediction(BaseModel):
-    """One predicted value and all that is needed to judge it later.
-
-    Attributes:
-        prediction_id: Identity; see `prediction_id`.
-        request_id: The request that asked for it.
-        usecase: Name of the use case.
-        entity: What it is about.
-        origin: When the forecast was made as far as the data goes (aware).
-        time: What time it is about (aware).
-        lead_seconds: `time` minus `origin`.
-        value: The prediction, in the target's unit, or a probability.
-        lower: Lower end of the interval; None where there is none.
-        upper: Upper end of the interval; None where there is none.
-        version: Registry version that answered.
-        bundle: Hash of the bundle that answered.
-        asked_by: Who asked: a flow, a person.
-        made_at: When the service answered (aware; simulated in a simulation).
-        features_hash: SHA-256 of the features that went in.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    prediction_id: str
-    request_id: str
-    usecase: str
-    entity: str
-    origin: AwareDatetime
-    time: AwareDatetime
-    lead_seconds: int
-    value: FiniteFloat
-    lower: float | None = None
-    upper: float | None = None
-    version: str
-    bundle: str
-    asked_by: str
-    made_at: AwareDatetime
-    features_hash: str
-
-
-def prediction_id(request_id: str, entity: str, time: datetime) -> str:
-    """The identity of a prediction: the same request asked again gives the same.
-
-    Args:
-        request_id: The request.
-        entity: What the prediction is about.
-        time: The time that it is about (aware).
-
-    Example:
-        >>> prediction_id("r1", "victoria", datetime(2014, 7, 1, tzinfo=UTC))
-        'c7d232eb84bca8ec2e17d79099b6f24e'
-    """
-    text = "\n".join((request_id, entity, time.astimezone(UTC).isoformat(timespec="microseconds")))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+JUDGED = ("entity", "origin", "time", "lead_seconds")  # without these there is no truth to compare with
+UNREAD = ("latency_us", "features")  # how an answer came about, which no judgement reads
+READ = [column for column in TABLE.c if column.name not in UNREAD]
 
 
 class PredictionStore:
@@ -97,7 +30,7 @@ class PredictionStore:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        sql.create_table(engine, TABLE)
+        prepare(engine)
 
     def add(self, predictions: Iterable[Prediction]) -> int:
         """Keep predictions, all or none; one that is known already (same use case and id) stays as it was.
@@ -117,20 +50,23 @@ class PredictionStore:
             return len(connection.execute(statement, rows).all())
 
     def by_request(self, request_id: str, usecase: str | None = None) -> list[Prediction]:
-        """What a request was answered, by entity and time; empty when it is unknown.
+        """What a request was answered, by entity, time and position; empty when it is unknown.
 
         Args:
             request_id: The request.
             usecase: Only of this use case: callers choose request ids, and two use cases may get the same.
         """
-        query = sa.select(TABLE).where(TABLE.c.request_id == request_id).order_by(TABLE.c.entity, TABLE.c.time)
+        query = sa.select(TABLE).where(TABLE.c.request_id == request_id)
+        query = query.order_by(TABLE.c.entity, TABLE.c.time, TABLE.c.position)
         if usecase is not None:
             query = query.where(TABLE.c.usecase == usecase)
         with sql.transaction(self._engine) as connection:
             return [Prediction.model_validate(dict(row)) for row in connection.execute(query).mappings()]
 
     def between(self, usecase: str, start: datetime, end: datetime, *, by: Literal["origin", "time"] = "origin") -> pd.DataFrame:
-        """Predictions with `start <= by < end`, sorted by origin, entity, time, made_at.
+        """Predictions with `start <= by < end` that can be judged, sorted by origin, entity, time, made_at.
+
+        Left out is what tells no entity, origin, time or lead: answers to features that a caller gave without them.
 
         Args:
             usecase: Name of the use case.
@@ -139,15 +75,18 @@ class PredictionStore:
             by: Which time counts.
 
         Returns:
-            A frame with one column for each field of `Prediction`; times are datetime64[us, UTC], a
+            A frame with one column for each field of `Prediction` but `latency_us` and `features`; times are datetime64[us, UTC], a
             missing bound is NaN.
         """
+        import pandas as pd  # here, for those who only write are spared its import
+
         column = TABLE.c[by]
-        query = sa.select(TABLE).where(TABLE.c.usecase == usecase, column >= start, column < end)
+        query = sa.select(*READ).where(TABLE.c.usecase == usecase, column >= start, column < end)
+        query = query.where(*(TABLE.c[name].is_not(None) for name in JUDGED))
         query = query.order_by(TABLE.c.origin, TABLE.c.entity, TABLE.c.time, TABLE.c.made_at, TABLE.c.prediction_id)
         with sql.transaction(self._engine) as connection:
             rows = connection.execute(query).fetchall()
-        frame = pd.DataFrame(rows, columns=[column.name for column in TABLE.c])
+        frame = pd.DataFrame(rows, columns=[column.name for column in READ])
         types = {name: "datetime64[us, UTC]" for name in TIMES} | {name: "float64" for name in NUMBERS}
         return frame.astype(types | {"lead_seconds": "int64"})
 

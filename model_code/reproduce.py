@@ -58,7 +58,7 @@ def reproduce(place: Installation, version: str, *, progress: Progress = lambda 
         BundleError: Its bundle is missing or damaged.
         StoreError: A table version that it recorded is gone.
     """
-    bundle = place.bundle(place.registry.bundle_of(place.usecase.name, version))
+    bundle = place.bundle_of(version)
     manifest = bundle.manifest
     tables = ", ".join(f"{feed}@{number}" for feed, number in sorted(manifest.lineage.items()))
     progress(f"{tables}, known until {manifest.trained_until.isoformat()}, seed {manifest.seed}")

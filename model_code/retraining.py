@@ -20,7 +20,8 @@ from model_code.data.known import KnownHistory
 from model_code.evaluation import per_origin
 from model_code.replay import cases_of, replay
 from model_code.series import COMPLETE
-from model_code.usecase import Candidate, UseCase
+from model_code.specification import Candidate
+from model_code.usecase import UseCase
 from model_code.verdict import PairedVerdict, paired_verdict
 
 

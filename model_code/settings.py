@@ -3,7 +3,7 @@
 import difflib
 import os
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -28,9 +28,33 @@ class Settings(BaseSettings):
         description="Folder of all local state. Default: beside the checkout, so that removing it starts clean.",
     )
     store_url: str = Field("", description="Observation tables (Delta Lake): folder, s3:// or gs:// URL. Default: HOME/store.")
-    bundles_url: str = Field("", description="Bundle store: a folder. Default: HOME/bundles.")
+    store_recheck_seconds: float = Field(
+        1.0,
+        ge=0,
+        le=60,
+        description="Seconds for which a service takes the tables of a bucket to be unchanged; a folder is looked at for each forecast. Default: a listing each second for each feed, not for each request.",
+    )
+    bundles_url: str = Field("", description="Bundle store: folder, s3:// or gs:// URL. Default: HOME/bundles.")
+    bundles_cache: Path | None = Field(
+        None, description="Folder for bundles fetched from a bucket; eight and those wanted stay. Default: HOME/bundles-cache."
+    )
+    bundles_baked: Path | None = Field(
+        None, description="Folder of the bundles that an image carries, looked into first. Default: none, outside of images."
+    )
     sql_url: str = Field(
         "", description="SQLAlchemy URL of ledger, predictions and pointer. Default: SQLite in HOME/evenkeel.db."
+    )
+    keep: Literal["spool", "store"] = Field(
+        "spool",
+        description="When a prediction counts as kept: `spool`, written to a file that a mover empties into the store; `store`, committed there. Default: a file is ten times faster and outlives a store that is down; docs/keeping.md names the losses that remain.",
+    )
+    spool_folder: str = Field(
+        "", description="Folder of the spool, on a disk or volume that outlives the process. Default: HOME/spool."
+    )
+    spool_bytes: int = Field(
+        256 << 20,
+        ge=1 << 16,
+        description="Most bytes that may wait to be stored; beyond, the service refuses to answer. Default: about 800,000 single predictions, an hour of 200 a second.",
     )
     mlflow_url: str = Field("", description="MLflow tracking URL. Default: SQLite in HOME/mlflow.db, which needs no server.")
     usecase_path: str = Field("", description="More folders with use cases, separated by ':'. Default: none, only those shipped.")
@@ -43,7 +67,62 @@ class Settings(BaseSettings):
     usecase: str = Field(
         "demand_victoria", description="Use case that a model service answers for. Default: the one whose data a package ships."
     )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto",
+        description="Where XGBoost and the LSTM compute. Default: a card where library and machine have one, so that one code serves both images.",
+    )
     service_port: int = Field(3000, ge=1, le=65535, description="Port of the local model service.")
+    workers: int = Field(
+        1, ge=1, le=64, description="Worker processes of a model service. Default: one; replicas scale better than workers."
+    )
+    keys_file: Path | None = Field(
+        None,
+        description="File of hashed bearer keys that a model service asks for, read again when it changes. Default: none, which only loopback allows.",
+    )
+    service_key: str = Field(
+        "",
+        repr=False,
+        description="Bearer key that our own clients show to a model service, from the environment only. Default: none.",
+    )
+    rate_limit: float = Field(
+        0.0, ge=0, description="Requests a second of a key that has no rate of its own. Default: 0, without bound."
+    )
+    max_body_bytes: int = Field(
+        8_388_608,
+        ge=1_024,
+        le=1_073_741_824,
+        description="Largest body of /predict and infer, in bytes. Default: 10,000 wide rows.",
+    )
+    max_rows: int = Field(
+        10_000, ge=1, description="Most rows of /predict and infer. Default: about a second's work; /batch takes more."
+    )
+    max_batch_bytes: int = Field(
+        1_073_741_824,
+        ge=1_024,
+        description="Largest body of /batch, in bytes; a Parquet file and the answers take as much of the temporary folder. Default: 2.5 million rows of CSV with 20 features.",
+    )
+    max_batch_rows: int = Field(
+        5_000_000, ge=1, description="Most rows of /batch. Default: about half a minute's work of two cores."
+    )
+    max_concurrent: int = Field(
+        512, ge=1, description="Requests in work in one worker, one more is answered 503. Default: half a second's work."
+    )
+    max_forecasts: int = Field(
+        32,
+        ge=1,
+        description="Forecasts from the store in work in one worker. Default: below the server's time limit on one core.",
+    )
+    max_batches: int = Field(2, ge=1, description="Batches in work in one worker. Default: bounded by memory.")
+    warm_forecasts: bool = Field(
+        True,
+        description="Whether a model service reads what forecasts need right after its start. Default: yes, the first forecast is then as fast as the next; no saves about 100 MB where only rows are asked.",
+    )
+    drain_seconds: float = Field(
+        0.0,
+        ge=0,
+        le=300,
+        description="Seconds that a service which was asked to end goes on answering with readiness off. Default: 0; behind a load balancer, as long as it takes to notice.",
+    )
     prefect_port: int = Field(4200, ge=1, le=65535, description="Port of the local Prefect server.")
     mlflow_port: int = Field(5000, ge=1, le=65535, description="Port of the local MLflow server.")
     exporter_port: int = Field(9464, ge=1, le=65535, description="Port of the metrics exporter.")
@@ -81,13 +160,23 @@ class Settings(BaseSettings):
 
     @property
     def bundles(self) -> str:
-        """Folder of the bundle store."""
+        """Folder or URL of the bundle store."""
         return self.bundles_url or str(self.home / "bundles")
+
+    @property
+    def bundles_folder(self) -> Path:
+        """Folder for what is fetched from a bundle store in a bucket."""
+        return self.bundles_cache or self.home / "bundles-cache"
 
     @property
     def sql(self) -> str:
         """SQLAlchemy URL of ledger, predictions and pointer."""
         return self.sql_url or f"sqlite:///{(self.home / 'evenkeel.db').resolve()}"
+
+    @property
+    def spool(self) -> Path:
+        """Folder of the spool."""
+        return Path(self.spool_folder) if self.spool_folder else self.home / "spool"
 
     @property
     def mlflow(self) -> str:

@@ -9,9 +9,9 @@ import pandas as pd
 from model_code.cases import build_cases
 from model_code.challenger import history_split
 from model_code.installation import Installation
+from model_code.specification import Candidate
 from model_code.sql import exclusive
 from model_code.tuning import Searched, Trial, search
-from model_code.usecase import Candidate
 
 KIND = "search"
 PATIENCE = 3  # times the seconds of a search: how long a second one waits for the first

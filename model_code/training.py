@@ -7,7 +7,8 @@ from model_code.cases import Cases
 from model_code.data.known import KnownHistory
 from model_code.errors import TooLittleData
 from model_code.models import Model, make_model
-from model_code.usecase import Candidate, UseCase
+from model_code.specification import Candidate
+from model_code.usecase import UseCase
 
 
 def fit(usecase: UseCase, candidate: Candidate, cases: Cases, history: KnownHistory, cut: pd.Timestamp, seed: int) -> Model:

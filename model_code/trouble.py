@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from model_code.evidence import Evidence, OriginEvidence, SeriesEvidence
-from model_code.usecase import Policy
+from model_code.specification import Policy
 
 MOSTLY = 0.75
 BLATANT_ORIGINS = 2

@@ -11,7 +11,8 @@ from model_code.cases import Cases
 from model_code.data.known import KnownHistory
 from model_code.errors import TooLittleData
 from model_code.models import family_class
-from model_code.usecase import Candidate, UseCase
+from model_code.specification import Candidate
+from model_code.usecase import UseCase
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict
 from scipy.special import stdtrit  # type: ignore[import-untyped]
 
-from model_code.usecase import Promotion
+from model_code.specification import Promotion
 
 MAX_AUTOCORRELATION = 0.9
 

@@ -3,7 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from model_code.features import DAY, is_holiday
+from model_code.data.observed import microseconds
+from model_code.features import DAY
+from model_code.local_days import local_days
 
 HEATED_BELOW, COOLED_ABOVE, HOT_ABOVE = 18.0, 20.0, 24.0  # °C
 
@@ -23,8 +25,7 @@ def weather_day(temperature: pd.Series, origin: pd.Timestamp, timezone: str, pla
         and a holiday. NaN where no temperature is known.
     """
     day, before = _between(temperature, origin, origin + DAY), _between(temperature, origin - DAY, origin)
-    local = pd.DatetimeIndex([origin.tz_convert(timezone)])
-    holiday = float(is_holiday(local, *place)[0])
+    days = local_days(microseconds(pd.DatetimeIndex([origin])), timezone, place)
     return {
         "heating": _mean_above(HEATED_BELOW - day),
         "cooling": _mean_above(day - COOLED_ABOVE),
@@ -32,10 +33,10 @@ def weather_day(temperature: pd.Series, origin: pd.Timestamp, timezone: str, pla
         "cooling_before": _mean_above(before - COOLED_ABOVE),
         "hottest": float(np.clip(day.max() - HOT_ABOVE, 0, None)),
         "coldest": float(day.min()),
-        "season": float(np.cos(2 * np.pi * (local.dayofyear[0] + 10) / 365.25)),
-        "day_off": max(float(local.dayofweek[0] >= 5), holiday),
-        "sunday": float(local.dayofweek[0] == 6),
-        "holiday": holiday,
+        "season": float(np.cos(2 * np.pi * (origin.tz_convert(timezone).dayofyear + 10) / 365.25)),
+        "day_off": float(days.day_off[0]),
+        "sunday": float(days.weekday[0] == 6),
+        "holiday": float(days.holiday[0]),
     }
 
 

@@ -11,7 +11,7 @@ from model_code.evidence import Evidence
 from model_code.installation import Installation
 from model_code.origins import origins_between
 from model_code.policy import Verdict, decide
-from model_code.usecase import Policy
+from model_code.specification import Policy
 from monitoring.evidence import gather
 from monitoring.evidently_report import FeatureDrift, compare
 from monitoring.releases import actions_of

@@ -1,7 +1,7 @@
 """Whether a retrain helped: the new model against the one before it, on the same origins since it took over."""
 
 from model_code.evidence import Evidence, Fact, OriginEvidence
-from model_code.usecase import Policy
+from model_code.specification import Policy
 
 
 class Recovery(Fact):

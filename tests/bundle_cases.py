@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from model_code.bundle import BundleContents, BundleRef
+from model_code.bundle import BundleContents, BundleRef, Inputs
 from model_code.calibration import Calibration
 from model_code.canonical import canonical_json
 from model_code.models import Task, make_model
@@ -67,7 +67,8 @@ def little_contents(
     """Contents of a bundle; `changed` replaces fields."""
     usecase = little_usecase(folder, task)
     features, target, lead = little_data(task)
-    parameters = {"n_estimators": 8} if family == "xgboost" else {}
+    parameters = {"n_estimators": 8} if family in {"xgboost", "lightgbm", "forest"} else {}
+    parameters = {"units": 4, "epochs": 20} if family == "lstm" else parameters
     model = make_model(family, parameters, task=task, baseline=usecase.spec.baseline, seed=seed)
     model.fit(features, target)
     calibration = Calibration.none()
@@ -85,6 +86,7 @@ def little_contents(
         "seed": seed,
         "golden_features": features[:5],
         "golden_lead": lead[:5],
+        "inputs": Inputs.of(features),
         "training_parameters": {"family": family, "parameters": parameters, "half_life_days": None},
     }
     return BundleContents(**{**fields, **changed})

@@ -1,12 +1,8 @@
 """What tests share: a PostgreSQL server, a database of each kind, and one MLflow store for the session."""
 
-import getpass
 import multiprocessing
 import os
-import shutil
 import socket
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -17,6 +13,7 @@ import sqlalchemy as sa
 
 from model_code import sql
 from model_code.registry import Registry
+from tests.postgresql import PostgresqlServer, initdb
 from tests.skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401  # hooks
 
 
@@ -37,29 +34,16 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def postgresql_url() -> Iterator[str]:
     """A PostgreSQL server of this session alone, with one database; `sql_url` empties it."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    initdb = shutil.which("initdb") or (str(found[-1]) if found else None)
-    if initdb is None:
+    found = initdb()
+    if found is None:
         missing("PostgreSQL (apt-get install postgresql)")
-    # PostgreSQL refuses to run as root, and its user must reach the folder.
-    user = "postgres" if os.getuid() == 0 else getpass.getuser()
-    folder = Path(tempfile.mkdtemp(prefix="evenkeel-pg-"))
-    if os.getuid() == 0:
-        shutil.chown(folder, user)
-    port = free_port()
-    binaries = Path(str(initdb)).resolve().parent
-    as_user = {"user": user, "extra_groups": []} if os.getuid() == 0 else {}
-    made = [binaries / "initdb", "-D", folder / "data", "-U", "evenkeel", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
-    subprocess.run(made, check=True, cwd=folder, stdout=subprocess.DEVNULL, **as_user)
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=60"
-    control = [binaries / "pg_ctl", "-D", folder / "data", "-w"]
-    log = folder / "log"
-    subprocess.run([*control, "-o", options, "-l", log, "start"], check=True, cwd=folder, stdout=subprocess.DEVNULL, **as_user)
+    server = PostgresqlServer(found, free_port())
+    server.start()
     try:
-        yield f"postgresql://evenkeel@127.0.0.1:{port}/postgres"
+        yield server.url
     finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], check=True, cwd=folder, stdout=subprocess.DEVNULL, **as_user)
-        shutil.rmtree(folder)
+        server.stop()
+        server.remove()
 
 
 @pytest.fixture(scope="session")

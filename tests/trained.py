@@ -10,7 +10,7 @@ from model_code.bundle import BundleRef
 from model_code.challenger import bundle_of, evaluate, register
 from model_code.installation import Installation
 from model_code.settings import Settings
-from model_code.usecase import Candidate
+from model_code.specification import Candidate
 from tests.services import tiny
 
 PRESENT = datetime(2024, 4, 8, 0, 30, tzinfo=UTC)

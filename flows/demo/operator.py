@@ -7,8 +7,8 @@ import pandas as pd
 from model_code.challenger import bundle_of, evaluate, register
 from model_code.data.known import KnownHistory
 from model_code.installation import Installation
+from model_code.specification import Candidate
 from model_code.study import searched_candidates
-from model_code.usecase import Candidate
 
 
 class Extract(KnownHistory):

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import AwareDatetime, Field
 
 from model_code.data.world import Imperfections, LevelShift, World
-from model_code.usecase import Spec
+from model_code.spec import Spec
 
 USECASE = "demand_victoria"
 COLD = (datetime.fromisoformat("2014-07-22T00:00:00+10:00"), datetime.fromisoformat("2014-07-25T00:00:00+10:00"))

@@ -4,18 +4,23 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-from model_code.bundle.answers import Predicted, answer
+from model_code.bundle.answers import Answering, Predicted
+from model_code.bundle.engine import Engine
+from model_code.bundle.inputs import Inputs, Ranges
 from model_code.bundle.manifest import FEATURES, Manifest
 from model_code.calibration import Calibration
 from model_code.errors import BundleError, ConfigurationError
 from model_code.models import Model
+from model_code.models.base import as_matrix
 from model_code.source_code import module_of
 from model_code.usecase import UseCase, UseCaseSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class BundledUseCase(UseCase):
@@ -48,29 +53,71 @@ class Bundle:
         hash: SHA-256 of the manifest; the bundle's name.
         path: Its folder.
         profile: What was normal in the backtest: losses, thresholds, reference.
+        engine: What answers: ONNX Runtime for a few rows, the model itself for many.
+        inputs: The feature columns and the range of each that is believed.
     """
 
     hash: str
     path: Path
     manifest: Manifest
     spec: UseCaseSpec
-    model: Model
+    engine: Engine
     calibration: Calibration
     profile: dict[str, Any]
+    inputs: Inputs
     features_source: bytes
 
-    def predict(self, features: pd.DataFrame, lead: np.ndarray) -> Predicted:
+    @property
+    def model(self) -> Model:
+        """The model itself, in its native format; loaded when it is first asked for.
+
+        Raises:
+            BundleError: It is missing or altered by now, or its golden answers are wrong.
+        """
+        return self.engine.native
+
+    def predict_rows(self, matrix: np.ndarray, lead: np.ndarray | None = None) -> Predicted:
+        """Answers for rows of numbers, without a frame: what a service does for each request.
+
+        Args:
+            matrix: Float64 (n, k) in the order of `manifest.feature_columns`, NaN where not known.
+            lead: (n,) lead time of each row in steps, whole numbers, the first is 0; may be None for a classification
+                or a horizon of one step.
+
+        Raises:
+            InvalidRequest: A wrong shape, an infinite feature, or a lead time that is no step of the horizon.
+            BundleError: The model gave what cannot be an answer.
+        """
+        return self._answering.answer(self.engine.predict_matrix, matrix, lead)
+
+    def predict(self, features: "pd.DataFrame", lead: np.ndarray | None = None) -> Predicted:
         """Answers for rows of features.
 
         Args:
             features: Float columns (n, k) as `features_module().build` gives them, NaN where not known.
-            lead: (n,) lead time of each row in steps, the first is 0.
+            lead: As in `predict_rows`.
 
         Raises:
             InvalidRequest: A feature column is missing, unknown or infinite; a lead time is no step of the horizon.
             BundleError: The model gave what cannot be an answer.
         """
-        return answer(self.spec, self.model, self.calibration, features, lead)
+        return self.predict_rows(as_matrix(features, self.manifest.feature_columns), lead)
+
+    def check_ranges(self, matrix: np.ndarray) -> None:
+        """Refuse rows (n, k) with values that are not believable: for features that a caller gives, not the store's own.
+
+        Raises:
+            InvalidRequest: Names the column, the row (the first is 0), the value and the range that is believed.
+        """
+        self._ranges.check(matrix)
+
+    @cached_property
+    def _ranges(self) -> Ranges:
+        return Ranges(self.inputs)
+
+    @cached_property
+    def _answering(self) -> Answering:
+        return Answering(self.spec, self.manifest.family, self.manifest.feature_columns, self.calibration)
 
     def features_module(self) -> ModuleType:
         """The bundle's own `features.py`, whatever the checkout has by now.

@@ -3,14 +3,17 @@
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
+from model_code.bundle.inputs import Inputs
 from model_code.calibration import Calibration
 from model_code.models import Model
 from model_code.usecase import UseCase
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class BundleContents:
         trained_until: Nothing known later was used (aware).
         golden_features: A few rows (1 to 64), and
         golden_lead: their lead times (n,) in steps.
+        inputs: `Inputs.of(features)` of the training rows.
         training_parameters: The candidate that was trained; JSON.
     """
 
@@ -36,8 +40,9 @@ class BundleContents:
     lineage: dict[str, int]
     trained_until: datetime
     seed: int
-    golden_features: pd.DataFrame
+    golden_features: "pd.DataFrame"
     golden_lead: np.ndarray
+    inputs: Inputs
     training_parameters: dict[str, Any]
 
 

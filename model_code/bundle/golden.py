@@ -1,13 +1,16 @@
 """Golden requests: a few rows with the answers that the model gave when the bundle was written."""
 
+from collections.abc import Sequence
+
 import numpy as np
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from model_code.bundle.answers import Predicted
+from model_code.bundle.exactness import difference
 from model_code.errors import BundleError
+from model_code.models.base import check_names
 
-TOLERANCE = 1e-6  # relative: the models answer in single precision
+TOLERANCE = 1e-6  # relative: the models answer in single precision; see `exactness.difference`
 MAX_ROWS = 64
 Numbers = tuple[float | None, ...]
 
@@ -25,40 +28,54 @@ class Golden(BaseModel):
     upper: Numbers
 
     @classmethod
-    def of(cls, features: pd.DataFrame, lead: np.ndarray, answers: Predicted) -> "Golden":
+    def of(cls, columns: Sequence[str], matrix: np.ndarray, lead: np.ndarray, answers: Predicted) -> "Golden":
         """The requests with these answers.
 
         Raises:
             BundleError: No rows, or too many.
         """
-        if not 1 <= len(features) <= MAX_ROWS:
-            raise BundleError(f"{len(features)} golden rows", hint=f"give 1 to {MAX_ROWS}")
+        if not 1 <= len(matrix) <= MAX_ROWS:
+            raise BundleError(f"{len(matrix)} golden rows", hint=f"give 1 to {MAX_ROWS}")
         return cls(
-            columns=tuple(features.columns),
-            features=tuple(_nulls(row) for row in features.to_numpy(float)),
+            columns=tuple(columns),
+            features=tuple(_nulls(row) for row in matrix),
             lead=tuple(np.asarray(lead).tolist()),
             value=tuple(answers.value.tolist()),
             lower=_nulls(answers.lower),
             upper=_nulls(answers.upper),
         )
 
-    def requests(self) -> tuple[pd.DataFrame, np.ndarray]:
-        """Features (n, k) and lead times (n,)."""
-        return pd.DataFrame(list(self.features), columns=list(self.columns), dtype=float), np.array(self.lead, dtype=int)
+    def requests(self, columns: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Features (n, k) in the order of these columns, and lead times (n,).
 
-    def check(self, answers: Predicted) -> None:
-        """Compare the answers given now with those given then.
+        Raises:
+            InvalidRequest: They are of other columns.
+        """
+        check_names(self.columns, columns)
+        matrix = np.array(self.features, dtype=float).reshape(len(self.features), len(self.columns))
+        return matrix[:, [self.columns.index(name) for name in columns]], np.array(self.lead, dtype=int)
+
+    def check(self, answers: Predicted, tolerance: float = TOLERANCE) -> None:
+        """Compare the answers given now with those given then; bounds are as exact as the values that they belong to.
 
         Raises:
             BundleError: They differ.
         """
+        value = np.array(self.value, dtype=float)
         for name in ("value", "lower", "upper"):
             then, now = np.array(getattr(self, name), dtype=float), getattr(answers, name)
-            if then.shape != now.shape or not np.allclose(now, then, rtol=TOLERANCE, atol=1e-12, equal_nan=True):
+            if then.shape != now.shape or not _same(then, now, value, tolerance):
                 raise BundleError(
                     f"golden answers differ: {name} should be {then.tolist()}, is {now.tolist()}",
                     hint="the model or a library behind it is not the one that was trained",
                 )
+
+
+def _same(then: np.ndarray, now: np.ndarray, value: np.ndarray, tolerance: float) -> bool:
+    told = ~np.isnan(then)
+    if not np.array_equal(told, ~np.isnan(now)):
+        return False
+    return difference(then[told], now[told], value[told]) <= tolerance
 
 
 def _nulls(values: np.ndarray) -> Numbers:

@@ -1,39 +1,42 @@
 """Loading a bundle: every file is what was written, and the model still gives its golden answers."""
 
-import hashlib
 import json
 import re
 import stat
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import yaml
 
+from model_code.bundle.answers import Answering
 from model_code.bundle.bundle import Bundle
+from model_code.bundle.engine import Engine
+from model_code.bundle.exactness import TOLERANCE as ONNX_TOLERANCE
 from model_code.bundle.golden import Golden
+from model_code.bundle.inputs import Inputs
 from model_code.bundle.manifest import (
     CALIBRATION,
     FEATURES,
     GOLDEN,
+    INPUTS,
     MANIFEST,
     MAX_BYTES,
     MAX_FILES,
     MAX_MANIFEST_BYTES,
     MAX_TEXT_BYTES,
-    MODEL_FOLDER,
+    ONNX,
     OWN_FILES,
     PROFILE,
     USECASE,
     Manifest,
     parse_manifest,
 )
+from model_code.bundle.native import NativeModel, agree
+from model_code.bundle.onnx_model import OnnxModel
+from model_code.bundle.reading import check_hash, understood
 from model_code.calibration import Calibration
-from model_code.errors import BundleError, EvenkeelError
-from model_code.models import Model, family_class
+from model_code.errors import BundleError
+from model_code.models import family_class
 from model_code.usecase import UseCaseSpec
-
-T = TypeVar("T")
 
 
 def load_bundle(root: Path, hash: str) -> Bundle:
@@ -90,64 +93,50 @@ def _content(folder: Path, name: str, sizes: dict[str, int], limit: int) -> byte
 
 
 def _checked(folder: Path, manifest: Manifest, sizes: dict[str, int]) -> dict[str, bytes]:
-    """The bundle's own files, after every file of it was compared with the manifest."""
+    """The bundle's own files and the ONNX model, after every file of it was compared with the manifest."""
     if set(sizes) != {MANIFEST, *manifest.files}:
         told = ", ".join(sorted(set(sizes) ^ {MANIFEST, *manifest.files}))
         raise BundleError(f"missing or extra in {folder}: {told}", hint="fetch the bundle again")
     own = {name: _content(folder, name, sizes, MAX_TEXT_BYTES) for name in OWN_FILES}
+    if manifest.onnx.kept:
+        own[ONNX] = _content(folder, ONNX, sizes, MAX_BYTES)
     for name, wanted in manifest.files.items():
-        if name in own:
-            found = hashlib.sha256(own[name]).hexdigest()
-        else:
-            with (folder / name).open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != wanted:
-            raise BundleError(f"{name} in {folder} was altered", hint="fetch the bundle again")
+        check_hash(folder, name, wanted, own.get(name))
     return own
 
 
 def _assemble(folder: Path, bundle_hash: str, manifest: Manifest, own: dict[str, bytes]) -> Bundle:
-    bundle = Bundle(
+    spec = understood(USECASE, lambda: UseCaseSpec.model_validate(yaml.safe_load(own[USECASE])))
+    calibration = understood(CALIBRATION, lambda: Calibration.model_validate_json(own[CALIBRATION]))
+    inputs = understood(INPUTS, lambda: Inputs.model_validate_json(own[INPUTS]))
+    golden = understood(GOLDEN, lambda: Golden.model_validate_json(own[GOLDEN]))
+    agree("usecase", manifest.usecase, spec.name)
+    agree("task", manifest.task, spec.task)
+    agree("inputs", manifest.feature_columns, inputs.names)
+    agree("features_version", manifest.features_version, manifest.files[FEATURES])
+    requests = understood(GOLDEN, lambda: golden.requests(manifest.feature_columns))
+    answering = Answering(spec, manifest.family, manifest.feature_columns, calibration)
+    native = NativeModel(folder, manifest, answering, golden, requests)
+    return Bundle(
         hash=bundle_hash,
         path=folder,
         manifest=manifest,
-        spec=_understood(USECASE, lambda: UseCaseSpec.model_validate(yaml.safe_load(own[USECASE]))),
-        model=_understood(MODEL_FOLDER, lambda: _model(folder, manifest)),
-        calibration=_understood(CALIBRATION, lambda: Calibration.model_validate_json(own[CALIBRATION])),
-        profile=_understood(PROFILE, lambda: dict(json.loads(own[PROFILE]))),
+        spec=spec,
+        engine=_engine(native, own.get(ONNX)),
+        calibration=calibration,
+        profile=understood(PROFILE, lambda: dict(json.loads(own[PROFILE]))),
+        inputs=inputs,
         features_source=own[FEATURES],
     )
-    _agree(bundle)
-    golden = _understood(GOLDEN, lambda: Golden.model_validate_json(own[GOLDEN]))
-    golden.check(_understood(GOLDEN, lambda: bundle.predict(*golden.requests())))
-    return bundle
 
 
-def _model(folder: Path, manifest: Manifest) -> Model:
-    return family_class(manifest.family).load(folder / MODEL_FOLDER)
-
-
-def _understood(name: str, read: Callable[[], T]) -> T:
-    try:
-        return read()
-    except BundleError:
-        raise
-    except (EvenkeelError, OSError, ValueError, TypeError, LookupError, RecursionError, yaml.YAMLError) as error:
-        raise BundleError(
-            f"{name} of the bundle is not understood: {error}", hint="was it written by another version?"
-        ) from error
-
-
-def _agree(bundle: Bundle) -> None:
-    """What the manifest says is what the files say."""
-    manifest = bundle.manifest
-    pairs = {
-        "usecase": (manifest.usecase, bundle.spec.name),
-        "task": (manifest.task, bundle.spec.task),
-        "parameters": (manifest.parameters, bundle.model.parameters.model_dump(mode="json")),
-        "feature_columns": (manifest.feature_columns, bundle.model.columns),
-        "features_version": (manifest.features_version, manifest.files[FEATURES]),
-    }
-    for name, (said, found) in pairs.items():
-        if said != found:
-            raise BundleError(f"{name}: the manifest says {said}, the files say {found}", hint="train a new bundle")
+def _engine(native: NativeModel, content: bytes | None) -> Engine:
+    """What answers; it gave the golden answers."""
+    if content is None:
+        engine = Engine(lambda: native.load(verify=False), None)
+        _ = engine.native
+        return engine
+    onnx = OnnxModel(content, len(native.manifest.feature_columns))
+    native.check(onnx.predict_matrix, ONNX_TOLERANCE)
+    family = understood(MANIFEST, lambda: family_class(native.manifest.family))
+    return Engine(native.load, onnx, family.onnx_max_rows)

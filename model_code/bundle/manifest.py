@@ -6,18 +6,21 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from model_code.bundle.exactness import OnnxCheck
 from model_code.errors import BundleError
 from model_code.models import Task
 
-FORMAT: Final = "evenkeel-bundle/1"
+FORMAT: Final = "evenkeel-bundle/2"
 MANIFEST = "manifest.json"
 USECASE = "usecase.yaml"
 FEATURES = "features.py"
 CALIBRATION = "calibration.json"
 PROFILE = "profile.json"
 GOLDEN = "golden.json"
+INPUTS = "inputs.json"
 MODEL_FOLDER = "model"
-OWN_FILES = frozenset({USECASE, FEATURES, CALIBRATION, PROFILE, GOLDEN})
+ONNX = "model/model.onnx"
+OWN_FILES = frozenset({USECASE, FEATURES, CALIBRATION, PROFILE, GOLDEN, INPUTS})
 
 MAX_FILES = 64
 MAX_MANIFEST_BYTES = 2**20
@@ -34,7 +37,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
-    format: Literal["evenkeel-bundle/1"] = FORMAT
+    format: Literal["evenkeel-bundle/2"] = FORMAT
     usecase: str
     task: Task
     family: str
@@ -45,6 +48,7 @@ class Manifest(BaseModel):
     lineage: dict[str, int] = Field(description="Feed -> version of its table that the model was trained on.")
     trained_until: AwareDatetime = Field(description="Nothing known later was used (UTC).")
     seed: int
+    onnx: OnnxCheck
     files: dict[FileName, Sha256] = Field(max_length=MAX_FILES, description="Every file beside the manifest -> its SHA-256.")
 
 
@@ -65,7 +69,7 @@ def parse_manifest(content: bytes, bundle_hash: str) -> Manifest:
         manifest = Manifest.model_validate(raw)
     except (ValueError, ValidationError, RecursionError) as error:
         raise BundleError(f"bundle {bundle_hash[:12]}: wrong manifest: {error}", hint="train a new bundle") from error
-    missing = OWN_FILES - set(manifest.files)
+    missing = (OWN_FILES | {ONNX} if manifest.onnx.kept else OWN_FILES) - set(manifest.files)
     if missing:
         raise BundleError(f"bundle {bundle_hash[:12]} has no {', '.join(sorted(missing))}", hint="train a new bundle")
     return manifest

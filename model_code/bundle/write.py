@@ -9,17 +9,31 @@ from contextlib import contextmanager
 from datetime import UTC
 from pathlib import Path
 
+import numpy as np
 import yaml
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from model_code.bundle.answers import answer
+from model_code.bundle.answers import Answering
 from model_code.bundle.contents import BundleContents, BundleRef
+from model_code.bundle.exactness import OnnxCheck, onnx_of
 from model_code.bundle.golden import Golden
 from model_code.bundle.load import read_folder
-from model_code.bundle.manifest import CALIBRATION, FEATURES, GOLDEN, MANIFEST, MODEL_FOLDER, PROFILE, USECASE, Manifest
+from model_code.bundle.manifest import (
+    CALIBRATION,
+    FEATURES,
+    GOLDEN,
+    INPUTS,
+    MANIFEST,
+    MODEL_FOLDER,
+    ONNX,
+    PROFILE,
+    USECASE,
+    Manifest,
+)
 from model_code.canonical import canonical_json
 from model_code.errors import BundleError
+from model_code.models.base import as_matrix
 
 BUILDING = ".building-"
 LOCK_SECONDS = 120
@@ -39,17 +53,22 @@ def write_bundle(root: Path, contents: BundleContents) -> BundleRef:
     """
     if list(contents.feature_columns) != list(contents.model.columns):
         raise BundleError("feature_columns are not those of the model", hint="give the columns that it was fitted on")
+    if contents.inputs.names != tuple(contents.feature_columns):
+        raise BundleError("inputs are not of the feature columns", hint="Inputs.of(features) of the training rows")
     if contents.trained_until.tzinfo is None:
         raise BundleError("trained_until has no time zone", hint="give an aware time")
     root, own = Path(root), _own_files(contents)
+    onnx, check = onnx_of(
+        contents.model, contents.inputs, as_matrix(contents.golden_features, contents.feature_columns), contents.seed
+    )
     with _only_writer(root):
         for leftover in root.glob(f"{BUILDING}*"):
             _remove(leftover)
         building = Path(tempfile.mkdtemp(prefix=BUILDING, dir=root))
         try:
             building.chmod(0o755)
-            bundle_hash = _fill(building, contents, own)
-            read_folder(building, bundle_hash)
+            bundle_hash = _fill(building, contents, own if onnx is None else {**own, ONNX: onnx}, check)
+            _ = read_folder(building, bundle_hash).model  # both forms, where there are two, give the golden answers
             _flush(building)
             _place(building, root / bundle_hash)
             _sync(root)
@@ -71,23 +90,23 @@ def _only_writer(root: Path) -> Iterator[None]:
         raise BundleError(f"the bundle store {root} cannot be written: {error}", hint="check permissions and space") from error
 
 
-def _fill(folder: Path, contents: BundleContents, own: dict[str, bytes]) -> str:
+def _fill(folder: Path, contents: BundleContents, own: dict[str, bytes], check: OnnxCheck) -> str:
     """Write every file, the manifest last; return the manifest's hash."""
+    (folder / MODEL_FOLDER).mkdir()
     for name, content in own.items():
         (folder / name).write_bytes(content)
-    (folder / MODEL_FOLDER).mkdir()
     contents.model.save(folder / MODEL_FOLDER)
     files = {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in folder.rglob("*")
         if path.is_file()
     }
-    content = _json(_manifest(contents, files).model_dump(mode="json"), "manifest")
+    content = _json(_manifest(contents, files, check).model_dump(mode="json"), "manifest")
     (folder / MANIFEST).write_bytes(content)
     return hashlib.sha256(content).hexdigest()
 
 
-def _manifest(contents: BundleContents, files: dict[str, str]) -> Manifest:
+def _manifest(contents: BundleContents, files: dict[str, str], check: OnnxCheck) -> Manifest:
     try:
         return Manifest(
             usecase=contents.usecase.name,
@@ -100,6 +119,7 @@ def _manifest(contents: BundleContents, files: dict[str, str]) -> Manifest:
             lineage=contents.lineage,
             trained_until=contents.trained_until.astimezone(UTC),
             seed=contents.seed,
+            onnx=check,
             files=files,
         )
     except ValidationError as error:
@@ -108,9 +128,10 @@ def _manifest(contents: BundleContents, files: dict[str, str]) -> Manifest:
 
 def _own_files(contents: BundleContents) -> dict[str, bytes]:
     """Every file but the model's and the manifest."""
-    spec = contents.usecase.spec
-    answers = answer(spec, contents.model, contents.calibration, contents.golden_features, contents.golden_lead)
-    golden = Golden.of(contents.golden_features[list(contents.feature_columns)], contents.golden_lead, answers)
+    spec, model, columns = contents.usecase.spec, contents.model, tuple(contents.feature_columns)
+    answering = Answering(spec, model.family, columns, contents.calibration)
+    matrix, lead = as_matrix(contents.golden_features, columns), np.asarray(contents.golden_lead)
+    golden = Golden.of(columns, matrix, lead, answering.answer(model.predict_matrix, matrix, lead))
     # The specification itself, not its file: comments and the order of keys change no hash.
     usecase = yaml.safe_dump(spec.model_dump(mode="json"), sort_keys=True, allow_unicode=True)
     return {
@@ -118,6 +139,7 @@ def _own_files(contents: BundleContents) -> dict[str, bytes]:
         FEATURES: contents.usecase.features_source,
         CALIBRATION: _json(contents.calibration.model_dump(mode="json"), "calibration"),
         PROFILE: _json(contents.profile, "profile"),
+        INPUTS: _json(contents.inputs.model_dump(mode="json"), "inputs"),
         GOLDEN: _json(golden.model_dump(mode="json"), "golden answers"),
     }
 

@@ -9,7 +9,7 @@ from model_code.data.frames import utc
 from model_code.data.pages import delay_of
 from model_code.data.plan import Ranges
 from model_code.data.sequence import Mask
-from model_code.usecase import Feed
+from model_code.feeds import Feed
 
 NORMAL_LATENESS = timedelta(days=1)
 """A row seen for the first time later than this after it was due is history: it is assumed to have come when due."""

@@ -6,15 +6,23 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from pyarrow.dataset import ParquetReadOptions
 
+from model_code.data.delta_log import Snapshot
 from model_code.errors import StoreError, TooLittleData
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable, WriterProperties
+
+WRITES = find_spec("deltalake") is not None
+"""Whether the engine that writes tables is installed; an image that only answers reads them by their log."""
 
 ATTEMPTS = 30
 """Of several writers at once one always wins, so that this many writers can meet."""
@@ -48,21 +56,46 @@ class Table:
         """Whether there is a first commit."""
         self._check_folder()
         with store_errors("look for", self.url):
+            if not WRITES:
+                return Snapshot.exists(self.url)
+            from deltalake import DeltaTable
+
             return DeltaTable.is_deltatable(self.url, self.storage_options)
 
-    def open(self, version: int | None = None) -> DeltaTable:
-        """The table at its latest, or at a given version.
+    def version(self) -> int:
+        """The latest version.
+
+        Raises:
+            TooLittleData: There is no table yet.
+            StoreError: It cannot be read.
+        """
+        if WRITES:
+            return int(self.open().version())
+        with store_errors("open", self.url):
+            found = Snapshot.latest(self.url)
+        if found is None:
+            raise self._no_table()
+        return found
+
+    def open(self, version: int | None = None) -> Any:
+        """The table at its latest, or at a given version: a `DeltaTable`, or a `Snapshot` where nothing can be written.
 
         Raises:
             TooLittleData: There is no table yet.
             StoreError: It cannot be read, or has no such version.
         """
         if not self.exists():
-            raise TooLittleData(f"there is no table {self.url}", hint="refresh the feed first: `make refresh`")
+            raise self._no_table()
         with store_errors("open", self.url):
+            if not WRITES:
+                return Snapshot.read(self.url, version)
+            from deltalake import DeltaTable
+
             return DeltaTable(self.url, version=version, storage_options=self.storage_options)
 
-    def read(self, table: DeltaTable, columns: list[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
+    def read(
+        self, table: "DeltaTable | Snapshot", columns: list[str] | None = None, where: pc.Expression | None = None
+    ) -> pa.Table:
         """Rows of an opened table; `entity`, if there is one, as dictionary.
 
         Raises:
@@ -72,7 +105,7 @@ class Table:
         with store_errors("read", self.url):
             return table.to_pyarrow_dataset(parquet_read_options=options).to_table(columns=columns, filter=where)
 
-    def append(self, rows: pa.Table, only_new: Callable[[DeltaTable], pa.Table]) -> tuple[int, int]:
+    def append(self, rows: pa.Table, only_new: Callable[["DeltaTable"], pa.Table]) -> tuple[int, int]:
         """Appends in one commit what `only_new` says is new against the table as it is at that commit.
 
         Optimistic: if another append came in between, the table is read again. Compaction does not disturb it.
@@ -87,6 +120,8 @@ class Table:
         Raises:
             StoreError: It cannot be written; nothing of it is visible then.
         """
+        from deltalake.exceptions import CommitFailedError
+
         for attempt in range(ATTEMPTS):
             table = self.open() if self.exists() else None
             fresh = rows if table is None else only_new(table)
@@ -102,6 +137,9 @@ class Table:
             f"cannot write {self.url}: {ATTEMPTS} times another writer came first", hint="run it again; run fewer at once"
         )
 
+    def _no_table(self) -> TooLittleData:
+        return TooLittleData(f"there is no table {self.url}", hint="refresh the feed first: `make refresh`")
+
     def _check_folder(self) -> None:
         """Delta takes an unreadable folder, or a file in its place, for "no table", which would hide that data exist."""
         if "://" in self.url:
@@ -110,8 +148,10 @@ class Table:
             nearest = next(folder for folder in (Path(self.url), *Path(self.url).parents) if folder.exists())
             os.listdir(nearest)
 
-    def _commit(self, table: DeltaTable | None, rows: pa.Table) -> int:
+    def _commit(self, table: "DeltaTable | None", rows: pa.Table) -> int:
         """One commit on exactly the opened state, or `CommitFailedError`."""
+        from deltalake import CommitProperties, Transaction, WriterProperties, write_deltalake
+
         writer = WriterProperties(max_row_group_size=ROW_GROUP, compression="ZSTD")
         if table is None:
             return self._create(rows, writer)
@@ -126,8 +166,11 @@ class Table:
         )
         return table.version()
 
-    def _create(self, rows: pa.Table, writer: WriterProperties) -> int:
+    def _create(self, rows: pa.Table, writer: "WriterProperties") -> int:
         """The first commit. No retries: Delta would put a second first commit, with all its rows, behind another's."""
+        from deltalake import CommitProperties, Transaction, write_deltalake
+        from deltalake.exceptions import CommitFailedError, DeltaError
+
         try:
             write_deltalake(
                 self.url,
@@ -159,14 +202,25 @@ def locate(url: str, *parts: str) -> str:
 @contextmanager
 def store_errors(doing: str, where: str) -> Iterator[None]:
     """Turns what Delta, Arrow and the disk raise into `StoreError`: what, where, what to do."""
+    no_table, not_first, others = _engine_errors()
     try:
         yield
-    except TableNotFoundError as error:
+    except no_table as error:
         raise TooLittleData(f"there is no table {where}", hint="refresh the feed first: `make refresh`") from error
-    except CommitFailedError:
+    except not_first:
         raise
-    except (DeltaError, OSError, pa.ArrowException, ValueError) as error:
+    except (*others, OSError, pa.ArrowException, ValueError) as error:
         raise StoreError(f"cannot {doing} {where}: {_first_words(error)}", hint=_hint(str(error))) from error
+
+
+@cache
+def _engine_errors() -> tuple[tuple[type[Exception], ...], ...]:
+    """What the engine raises: no table; another writer came first; anything else."""
+    if not WRITES:
+        return (), (), ()
+    from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+    return (TableNotFoundError,), (CommitFailedError,), (DeltaError,)
 
 
 NOISE = re.compile(r"\x1b\[\d+m|↳|\s0: <unknown>.*", re.DOTALL)

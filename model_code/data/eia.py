@@ -9,8 +9,9 @@ import pandas as pd
 from model_code.data.http import Http, Limits, Params, Session
 from model_code.data.pages import NOT_TOLD, chosen, page, within
 from model_code.errors import ConfigurationError, SourceChanged, SourceRefused
+from model_code.feeds import EiaSource
 from model_code.settings import Settings
-from model_code.usecase import EiaSource, UseCase
+from model_code.usecase import UseCase
 
 HOUR = pd.Timedelta(hours=1)
 PERIOD = "%Y-%m-%dT%H"

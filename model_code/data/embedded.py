@@ -19,8 +19,9 @@ import pandas as pd
 from model_code.data.pages import chosen, delay_of, only_entity, page, within
 from model_code.data.world import World
 from model_code.errors import ConfigurationError, SourceChanged, StoreError
+from model_code.feeds import EmbeddedSource
 from model_code.settings import Settings
-from model_code.usecase import EmbeddedSource, UseCase
+from model_code.usecase import UseCase
 
 # What the pickle of a plain pandas frame names -> where that lives in the installed numpy and pandas.
 ALLOWED = {

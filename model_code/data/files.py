@@ -10,8 +10,9 @@ import pandas as pd
 
 from model_code.data.pages import chosen, delay_of, only_entity, page, within
 from model_code.errors import ConfigurationError, SourceChanged, SourceUnavailable
+from model_code.feeds import FilesSource
 from model_code.settings import Settings
-from model_code.usecase import FilesSource, UseCase
+from model_code.usecase import UseCase
 
 OFFSET = r"(?:Z|[+-]\d{2}:?\d{2})$"
 log = logging.getLogger(__name__)

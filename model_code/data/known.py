@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
-import numpy as np
 import pandas as pd
 
+from model_code.data.observed import Observed
+from model_code.data.revisions import Revisions, Window
 from model_code.data.store import ObservationStore
 from model_code.errors import TooLittleData
 from model_code.usecase import UseCase, UseCaseSpec
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -19,15 +23,23 @@ class Known:
 
     Attributes:
         moment: When (aware). Rows with a later `known_at` are not here.
-        frames: Feed -> frame (entity, time in UTC, value columns), sorted by entity and time.
+        windows: Feed -> the rows of it.
     """
 
     moment: pd.Timestamp
-    frames: Mapping[str, pd.DataFrame]
+    windows: Mapping[str, Window]
 
     def __getitem__(self, feed: str) -> pd.DataFrame:
-        """The frame of one feed."""
-        return self.frames[feed]
+        """The frame of one feed (entity, time in UTC, value columns), sorted by entity and time; made when first asked for."""
+        return self.windows[feed].frame
+
+    def observed(self, feed: str, entity: str, column: str) -> Observed:
+        """One entity's values by time, without a frame; empty where nothing is known of it."""
+        return self.windows[feed].observed(entity, column)
+
+    def entities(self, feed: str, until: datetime, after: datetime | None = None) -> list[str]:
+        """The entities with a row at a time `after < time <= until`, sorted."""
+        return self.windows[feed].entities(None if after is None else _microseconds(after), _microseconds(until))
 
 
 class KnownHistory:
@@ -44,7 +56,7 @@ class KnownHistory:
     ) -> None:
         self.spec = spec
         self.versions = dict(versions or {})
-        self._feeds = {name: _Revisions(frame) for name, frame in revisions.items()}
+        self._feeds = {name: Revisions(frame) for name, frame in revisions.items()}
 
     @classmethod
     def load(cls, usecase: UseCase, store: ObservationStore, until: datetime, versions: Mapping[str, int] | None = None) -> Self:
@@ -67,15 +79,15 @@ class KnownHistory:
             seen_from: A later moment to look from, for what can only be judged afterwards. Default: the origin.
         """
         moment = pd.Timestamp(seen_from if seen_from is not None else origin).tz_convert("UTC")
-        start = pd.Timestamp(origin).tz_convert("UTC")
-        horizon = self.spec.horizon
-        end = start + horizon.first + horizon.steps * horizon.step
-        return Known(moment, {name: feed.as_of(moment, start - self.spec.lookback, end) for name, feed in self._feeds.items()})
+        horizon, known_by, start = self.spec.horizon, _microseconds(moment), _microseconds(origin)
+        end = start + (horizon.first + horizon.steps * horizon.step) // MICROSECOND
+        start -= self.spec.lookback // MICROSECOND
+        return Known(moment, {name: feed.as_of(known_by, start, end) for name, feed in self._feeds.items()})
 
     def truth(self, at: datetime) -> pd.DataFrame:
         """The target as known at `at`: entity, time, value."""
         target = self.spec.target
-        frame = self._feeds[target.feed].as_of(pd.Timestamp(at).tz_convert("UTC"), None, None)
+        frame = self._feeds[target.feed].as_of(_microseconds(at), None, None).frame
         return frame[["entity", "time", target.column]].rename(columns={target.column: "value"})
 
     def first_time(self) -> pd.Timestamp:
@@ -92,32 +104,5 @@ class KnownHistory:
         return first
 
 
-class _Revisions:
-    """One feed's revisions, sorted by time so that a window is a slice."""
-
-    def __init__(self, frame: pd.DataFrame) -> None:
-        ordered = frame.sort_values(["time", "entity", "known_at"], kind="stable").reset_index(drop=True)
-        self._values = ordered.drop(columns="known_at")
-        self._time = ordered["time"].to_numpy("datetime64[us]")
-        self._known_at = ordered["known_at"].to_numpy("datetime64[us]")
-        same = (ordered["entity"] == ordered["entity"].shift()) & (ordered["time"] == ordered["time"].shift())
-        self._single = ordered["entity"].nunique() <= 1  # then the order by time is the order wanted
-        self._key = np.cumsum(~same.to_numpy())
-
-    def first_time(self) -> pd.Timestamp | None:
-        return pd.Timestamp(self._values["time"].iloc[0]) if len(self._values) else None
-
-    def as_of(self, moment: pd.Timestamp, start: pd.Timestamp | None, end: pd.Timestamp | None) -> pd.DataFrame:
-        low = 0 if start is None else int(np.searchsorted(self._time, _plain(start), side="left"))
-        high = len(self._time) if end is None else int(np.searchsorted(self._time, _plain(end), side="left"))
-        rows = low + np.flatnonzero(self._known_at[low:high] <= _plain(moment))
-        key = self._key[rows]
-        latest = rows[np.append(key[1:] != key[:-1], True)] if len(rows) else rows
-        found = self._values.iloc[latest]
-        if not self._single:
-            found = found.sort_values(["entity", "time"], kind="stable")
-        return found.reset_index(drop=True)
-
-
-def _plain(moment: pd.Timestamp) -> np.datetime64:
-    return np.datetime64(moment.tz_convert("UTC").tz_localize(None).to_pydatetime(), "us")
+def _microseconds(moment: datetime) -> int:
+    return (pd.Timestamp(moment).to_pydatetime(warn=False) - EPOCH) // MICROSECOND

@@ -10,8 +10,9 @@ import pandas as pd
 from model_code.data.http import Http, Limits, Session
 from model_code.data.pages import NOT_TOLD, chosen, page, within
 from model_code.errors import SourceChanged
+from model_code.feeds import OpenMeteoSource
 from model_code.settings import Settings
-from model_code.usecase import OpenMeteoSource, UseCase
+from model_code.usecase import UseCase
 
 HOUR = pd.Timedelta(hours=1)
 POINTS_A_CALL = 50

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from model_code.errors import ConfigurationError, SourceRefused
-from model_code.usecase import Feed, UseCaseSpec
+from model_code.feeds import Feed
+from model_code.usecase import UseCaseSpec
 
 UTC_MICROSECONDS: Final = "datetime64[us, UTC]"
 NOT_TOLD = pd.NaT

@@ -9,7 +9,8 @@ import pandas as pd
 from model_code.data.frames import utc
 from model_code.data.pages import delay_of
 from model_code.data.validation import is_forecast
-from model_code.usecase import EiaSource, Feed, OpenMeteoSource, UseCaseSpec
+from model_code.feeds import EiaSource, Feed, OpenMeteoSource
+from model_code.usecase import UseCaseSpec
 
 PIECE_ROWS = 100_000
 """Expected rows of a piece: what is fetched again at most after a kill, and what is held in memory."""

@@ -4,14 +4,17 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable
 
 from model_code.data.delta import Table, locate, store_errors
 from model_code.data.frames import KEY, QUARANTINE, Sorted, between, lacking, latest, pick, refused, to_arrow, to_pandas, utc
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class ObservationStore:
 
         fresh, revised = lacking(given.slice(0, 0), given, skip_unchanged)
 
-        def only_new(state: DeltaTable) -> pa.Table:
+        def only_new(state: "DeltaTable") -> pa.Table:
             nonlocal revised
             there = [field.name for field in state.schema().fields]
             columns = [name for name in there if name in given.column_names] if skip_unchanged else list(KEY)
@@ -131,7 +134,7 @@ class ObservationStore:
         Raises:
             TooLittleData: The feed has no table yet.
         """
-        return self._table(usecase, feed).open().version()
+        return self._table(usecase, feed).version()
 
     def exists(self, usecase: str, feed: str) -> bool:
         """Whether the feed has a table."""
@@ -174,7 +177,7 @@ class ObservationStore:
         table = self._table(usecase, feed, "quarantine")
         given = refused(rows, now)
 
-        def only_new(state: DeltaTable) -> pa.Table:
+        def only_new(state: "DeltaTable") -> pa.Table:
             there = table.read(state, ["id"])["id"].combine_chunks()
             return given.filter(pc.invert(pc.is_in(given["id"], value_set=there)))
 

@@ -12,7 +12,7 @@ from model_code.data.frames import utc
 from model_code.data.pages import UTC_MICROSECONDS
 from model_code.data.sequence import Sequence, off_grid
 from model_code.errors import SourceChanged
-from model_code.usecase import Column, EiaSource, Feed, OpenMeteoSource
+from model_code.feeds import Column, EiaSource, Feed, OpenMeteoSource
 
 
 @dataclass(frozen=True)

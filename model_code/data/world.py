@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pydantic import AwareDatetime, Field, ValidationError, model_validator
 
 from model_code.errors import ConfigurationError
-from model_code.usecase import Name, Spec, UseCaseSpec
+from model_code.spec import Name, Spec
+from model_code.usecase import UseCaseSpec
 
 Share = Annotated[float, Field(ge=0, le=0.2)]
 Floats = NDArray[np.float64]

@@ -8,11 +8,14 @@ from pydantic import ValidationError
 
 from model_code.errors import ConfigurationError
 from model_code.models.base import Model, Parameters, SearchTrial, Task
+from model_code.models.forest import Forest
+from model_code.models.lightgbm import Lightgbm
+from model_code.models.lstm import Lstm
 from model_code.models.naive import Naive
 from model_code.models.ridge import Ridge
 from model_code.models.xgboost import Xgboost
 
-FAMILIES: dict[str, type[Model]] = {family.family: family for family in (Naive, Ridge, Xgboost)}
+FAMILIES: dict[str, type[Model]] = {family.family: family for family in (Naive, Ridge, Xgboost, Lightgbm, Forest, Lstm)}
 
 __all__ = ["FAMILIES", "Model", "Parameters", "SearchTrial", "Task", "family_class", "make_model"]
 

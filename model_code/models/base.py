@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
-import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from model_code.errors import DataError, InvalidRequest, TooLittleData
+from model_code.errors import ConfigurationError, DataError, InvalidRequest, TooLittleData
+
+if TYPE_CHECKING:  # a service that answers rows of numbers starts without pandas
+    import pandas as pd
 
 Task = Literal["forecast", "classification"]
 Choice = None | bool | int | float | str
@@ -68,7 +70,7 @@ class Model(Protocol):
         """
         ...
 
-    def fit(self, features: pd.DataFrame, target: np.ndarray, weight: np.ndarray | None = None) -> None:
+    def fit(self, features: "pd.DataFrame", target: np.ndarray, weight: np.ndarray | None = None) -> None:
         """Learn; fitting again starts afresh. The same input gives the same model to the last bit.
 
         Args:
@@ -83,14 +85,47 @@ class Model(Protocol):
         """
         ...
 
-    def predict(self, features: pd.DataFrame) -> np.ndarray:
+    onnx_max_rows: ClassVar[int] = 64  # rows at once that the ONNX form answers; measured, docs/adr/0008
+    can_continue: ClassVar[bool] = False
+
+    def fit_on(self, previous: Self, features: "pd.DataFrame", target: np.ndarray, weight: np.ndarray | None = None) -> None:
+        """Learn on from a fitted model of this family instead of afresh, where `can_continue` says so.
+
+        An ensemble keeps the previous trees and grows its own number of trees on top; the previous model stays as it is.
+
+        Raises:
+            ConfigurationError: The family cannot: its fit is a formula, which starts from nothing.
+            DataError: As `fit`; or the previous model has other columns.
+        """
+        raise ConfigurationError(f"{self.family} cannot learn on from a model", hint="fit it")
+
+    def predict_matrix(self, matrix: np.ndarray) -> np.ndarray:
+        """Predictions (n,), float64, each from its own row alone; the input is not checked again.
+
+        Args:
+            matrix: Float64 (n, k) in the order of `columns`, NaN where not known, finite in single precision otherwise.
+
+        Raises:
+            DataError: The model is not fitted.
+        """
+        ...
+
+    def predict(self, features: "pd.DataFrame") -> np.ndarray:
         """Predictions (n,), float64, each from its own row alone. Columns may come in any order.
 
         Raises:
             InvalidRequest: A column is missing, unknown, no number, or infinite; the message names it.
             DataError: The model is not fitted.
         """
-        ...
+        return self.predict_matrix(as_matrix(features, self.columns))
+
+    def to_onnx(self) -> bytes | None:
+        """The fitted model as ONNX: float32 features (n, k) in, float32 (n, 1) out, the same bytes every time.
+
+        None where ONNX has nothing to offer. It need not be exact: writing a bundle compares its answers, and keeps it
+        only if they are.
+        """
+        return None
 
     def save(self, folder: Path) -> None:
         """Write the fitted model into an existing folder, in its native format, no pickle."""
@@ -117,7 +152,7 @@ class TrainingSet:
     weight: np.ndarray
 
 
-def training_set(features: pd.DataFrame, target: np.ndarray, weight: np.ndarray | None, task: Task) -> TrainingSet:
+def training_set(features: "pd.DataFrame", target: np.ndarray, weight: np.ndarray | None, task: Task) -> TrainingSet:
     """The input of a fit, checked; weights are scaled to a mean of 1 so that penalties keep their meaning.
 
     Raises:
@@ -142,14 +177,14 @@ def training_set(features: pd.DataFrame, target: np.ndarray, weight: np.ndarray 
     return TrainingSet(columns, matrix, target, weight / weight.mean())
 
 
-def as_matrix(features: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
+def as_matrix(features: "pd.DataFrame", columns: Sequence[str]) -> np.ndarray:
     """The feature values (n, k), float64, columns in the given order.
 
     Raises:
         InvalidRequest: A column is missing, unknown, doubled, no number, or beyond single precision (so infinite).
     """
     if tuple(features.columns) != tuple(columns) or not features.columns.is_unique:
-        _check_names([str(name) for name in features.columns], columns)
+        check_names([str(name) for name in features.columns], columns)
         features = features[list(columns)]
     try:
         matrix = np.ascontiguousarray(features.to_numpy(dtype=np.float64))
@@ -167,7 +202,12 @@ def not_fitted(family: str) -> DataError:
     return DataError(f"the {family} model is not fitted", hint="call fit or load first")
 
 
-def _check_names(given: Sequence[str], wanted: Sequence[str]) -> None:
+def check_names(given: Sequence[str], wanted: Sequence[str]) -> None:
+    """Whether the same columns are given as are wanted, in whatever order.
+
+    Raises:
+        InvalidRequest: A column is missing, unknown or doubled.
+    """
     problems = {
         "missing": [name for name in wanted if name not in given],
         "unknown": [name for name in given if name not in wanted],

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import pandas as pd
 
 from model_code.canonical import canonical_json
 from model_code.models.base import Model, Parameters, SearchTrial, TrainingSet, as_matrix, not_fitted, training_set
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FILE = "naive.json"
 
@@ -48,7 +50,7 @@ class Naive(Model):
             raise not_fitted(self.family)
         return self._columns
 
-    def fit(self, features: pd.DataFrame, target: np.ndarray, weight: np.ndarray | None = None) -> None:
+    def fit(self, features: "pd.DataFrame", target: np.ndarray, weight: np.ndarray | None = None) -> None:
         """Remember the mean of the target and which columns may stand in for the baseline."""
         known = training_set(features, target, weight, self.parameters.task)
         baseline = self.parameters.baseline
@@ -58,9 +60,10 @@ class Naive(Model):
         self._mean = float(np.average(known.target, weights=known.weight))
         self._asked = () if baseline is None else (baseline, *_stand_ins(known, baseline, self._mean))
 
-    def predict(self, features: pd.DataFrame) -> np.ndarray:
+    def predict_matrix(self, matrix: np.ndarray) -> np.ndarray:
         """The baseline of each row (n,)."""
-        matrix = as_matrix(features, self.columns)
+        if not self._columns:
+            raise not_fitted(self.family)
         answer = np.full(len(matrix), np.nan)
         for name in self._asked:
             answer = np.where(np.isnan(answer), matrix[:, self.columns.index(name)], answer)

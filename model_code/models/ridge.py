@@ -3,10 +3,9 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from model_code.canonical import canonical_json
@@ -16,10 +15,12 @@ from model_code.models.base import (
     Parameters,
     SearchTrial,
     TrainingSet,
-    as_matrix,
     not_fitted,
     training_set,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FILE = "ridge.json"
 
@@ -82,7 +83,7 @@ class Ridge(Model):
         """The feature columns that it was fitted on."""
         return self.learnt.columns
 
-    def fit(self, features: pd.DataFrame, target: np.ndarray, weight: np.ndarray | None = None) -> None:
+    def fit(self, features: "pd.DataFrame", target: np.ndarray, weight: np.ndarray | None = None) -> None:
         """Standardise and fit."""
         from threadpoolctl import threadpool_limits
 
@@ -93,9 +94,9 @@ class Ridge(Model):
             coefficient, intercept = solve(scaled.standardise(known.matrix), known, self.parameters.alpha)
         self._learnt = Coefficients(known.columns, scaled.median, scaled.mean, scaled.scale, coefficient, intercept)
 
-    def predict(self, features: pd.DataFrame) -> np.ndarray:
+    def predict_matrix(self, matrix: np.ndarray) -> np.ndarray:
         """Predictions (n,)."""
-        linear = self.learnt.linear(as_matrix(features, self.columns))
+        linear = self.learnt.linear(matrix)
         if self.parameters.task == "classification":
             return np.asarray(0.5 * (1 + np.tanh(linear / 2)))
         return linear

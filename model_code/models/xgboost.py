@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from model_code.canonical import canonical_json
-from model_code.models.base import HALF_LIVES_DAYS, Model, Parameters, SearchTrial, as_matrix, not_fitted, training_set
+from model_code.errors import DataError
+from model_code.models.base import HALF_LIVES_DAYS, Model, Parameters, SearchTrial, Task, not_fitted, training_set
+from model_code.models.device import DEVICES
+from model_code.models.trees import Trees
 
 if TYPE_CHECKING:
+    import pandas as pd
     from xgboost import Booster
 
 FILE = "xgboost.json"
@@ -39,6 +42,7 @@ class Xgboost(Model):
 
     family: ClassVar[str] = "xgboost"
     parameters_type: ClassVar[type[Parameters]] = XgboostParameters
+    can_continue: ClassVar[bool] = True
 
     def __init__(self, parameters: XgboostParameters) -> None:
         self._parameters = parameters
@@ -64,28 +68,46 @@ class Xgboost(Model):
             raise not_fitted(self.family)
         return self._columns
 
-    def fit(self, features: pd.DataFrame, target: np.ndarray, weight: np.ndarray | None = None) -> None:
+    def fit(self, features: "pd.DataFrame", target: np.ndarray, weight: np.ndarray | None = None) -> None:
         """Grow the trees."""
+        self._grow(features, target, weight, None)
+
+    def fit_on(self, previous: Self, features: "pd.DataFrame", target: np.ndarray, weight: np.ndarray | None = None) -> None:
+        """Grow more trees on those of the previous model."""
+        self._grow(features, target, weight, previous)
+
+    def _grow(self, features: "pd.DataFrame", target: np.ndarray, weight: np.ndarray | None, previous: Self | None) -> None:
         import xgboost
 
         known = training_set(features, target, weight, self.parameters.task)
+        if previous is not None and previous.columns != known.columns:
+            raise DataError("the previous model has other columns", hint="continue with the same features")
         rows = xgboost.DMatrix(known.matrix, label=known.target, weight=known.weight, missing=np.nan, nthread=THREADS)
         told = {
             **self.parameters.model_dump(exclude={"task", "n_estimators"}),
             "objective": OBJECTIVES[self.parameters.task],
             "tree_method": "hist",
+            "device": DEVICES.of(self.family),
             "nthread": THREADS,
             "verbosity": 0,
         }
-        self._booster = xgboost.train(told, rows, num_boost_round=self.parameters.n_estimators)
+        self._booster = xgboost.train(told, rows, self.parameters.n_estimators, xgb_model=previous and previous.booster)
         self._columns = known.columns
 
-    def predict(self, features: pd.DataFrame) -> np.ndarray:
+    def predict_matrix(self, matrix: np.ndarray) -> np.ndarray:
         """Predictions (n,)."""
-        matrix = as_matrix(features, self.columns)
+        booster = self.booster
         if not len(matrix):
             return np.empty(0)
-        return np.asarray(self.booster.inplace_predict(matrix, missing=np.nan), dtype=np.float64)
+        if DEVICES.of(self.family) == "cuda":  # a plain array is not where the booster is
+            import xgboost
+
+            return np.asarray(booster.predict(xgboost.DMatrix(matrix, missing=np.nan, nthread=THREADS)), dtype=np.float64)
+        return np.asarray(booster.inplace_predict(matrix, missing=np.nan), dtype=np.float64)
+
+    def to_onnx(self) -> bytes:
+        """Its trees; both compare in single precision, so they go the same way at every threshold."""
+        return _trees(self.booster, len(self.columns), self.parameters.task).to_onnx()
 
     def save(self, folder: Path) -> None:
         """Write the booster as UBJ, parameters and columns as JSON."""
@@ -100,7 +122,7 @@ class Xgboost(Model):
 
         state = json.loads((folder / FILE).read_bytes())
         model = cls(XgboostParameters.model_validate(state["parameters"]))
-        booster = xgboost.Booster(params={"nthread": THREADS})
+        booster = xgboost.Booster(params={"nthread": THREADS, "device": DEVICES.of(cls.family)})
         booster.load_model(bytearray((folder / BOOSTER).read_bytes()))
         model._columns, model._booster = tuple(state["columns"]), booster
         return model
@@ -117,3 +139,27 @@ class Xgboost(Model):
             "min_child_weight": trial.suggest_float("xgboost.min_child_weight", 1.0, 50.0, log=True),
             "half_life_days": trial.suggest_categorical("xgboost.half_life_days", HALF_LIVES_DAYS),
         }
+
+
+def _trees(booster: "Booster", columns: int, task: Task) -> Trees:
+    learner = json.loads(booster.save_raw("json"))["learner"]
+    trees = learner["gradient_booster"]["model"]["trees"]
+    base = np.float32(learner["learner_model_param"]["base_score"].strip("[]"))  # as XGBoost reckons: in single precision
+
+    def all_of(name: str, dtype: type) -> np.ndarray:
+        return np.concatenate([np.asarray(tree[name], dtype=dtype) for tree in trees])
+
+    sizes = [len(tree["left_children"]) for tree in trees]
+    return Trees(
+        columns=columns,
+        tree=np.repeat(np.arange(len(trees)), sizes),
+        node=np.concatenate([np.arange(size) for size in sizes]),
+        feature=all_of("split_indices", int),
+        threshold=all_of("split_conditions", np.float32),
+        left=all_of("left_children", int),
+        right=all_of("right_children", int),
+        missing_left=all_of("default_left", bool),
+        inclusive=False,
+        base=float(-np.log(1 / base - 1)) if task == "classification" else float(base),
+        logistic=task == "classification",
+    )

@@ -1,196 +1,215 @@
-"""Answering a question: features as of the origin, the bundle's prediction, the store, and only then the answer."""
+"""Answering a question: features as of the origin, the bundle's prediction, kept, and only then the answer."""
 
 import hashlib
-from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from model_code.bundle import Predicted
-from model_code.cases import build_features
-from model_code.data.known import Known
-from model_code.errors import EvenkeelError, InvalidRequest, TooLittleData
+from model_code.errors import StoreError
 from model_code.installation import Installation
-from model_code.origins import check_origin, entities_at, latest_origin, target_rows
-from model_code.predictions import Prediction, prediction_id
 from model_code.usecase import UseCaseSpec
 from services.forecaster.messages import ForecastAnswer, ForecastRequest, ForecastValue
-from services.forecaster.observations import Observations
 from services.forecaster.problems import WrongField
-from services.forecaster.telemetry import telemetry
 from services.forecaster.watcher import Serving
+from services.keeping.keeper import Keeper
+from services.keeping.record import Kept
 
-EARLIEST_YEAR = 1970
+if TYPE_CHECKING:  # data frames and tables take a second to import: when they are first needed, or by `warm`
+    from model_code.prediction import Prediction
+    from services.forecaster.asked import Asked
+    from services.forecaster.observations import Observations
+
+ROUTE = "forecast"
+KEEP_SECONDS = 20.0  # below the server's time limit; a group commit takes milliseconds
+TURNS = 64
+logger = logging.getLogger("bentoml.evenkeel")  # below the logger that the server writes to its log
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 
 
 class Forecasts:
-    """Forecasts of one use case, every one of them kept.
+    """Forecasts of one use case, every one of them kept; safe to share between threads.
 
     Args:
         place: The use case's installation.
+        keeper: Where predictions are kept.
         clock: The wall clock.
+        count: Told how many predictions were kept.
     """
 
-    def __init__(self, place: Installation, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, place: Installation, keeper: Keeper, clock: Callable[[], datetime], count: Callable[[int], None] = lambda _: None
+    ) -> None:
+        self._place = place
         self._usecase = place.usecase.name
-        self._present = place.present
-        self._predictions = place.predictions
-        self._observations = Observations(place.store)
+        self._keeper = keeper
         self._clock = clock
+        self._count = count
+        self._turns = [threading.Lock() for _ in range(TURNS)]
 
     def answer(self, request: ForecastRequest, request_id: str, serving: Serving) -> ForecastAnswer:
-        """The stored answer of a known request id, or a new one, which is stored before it is returned.
+        """The stored answer of a known request id, or a new one, which is kept before it is returned.
 
         Raises:
             WrongField: A field of the request cannot be answered.
             TooLittleData: The observations are missing or too old.
-            StoreError: Observations cannot be read, or the predictions not written.
+            StoreError: Observations cannot be read, or the predictions not kept.
         """
+        if request.request_id is None:
+            return self._new(request, request_id, serving)
+        with self._turns[hash(request_id) % TURNS]:  # asked twice at once, the second one gets the first one's answer
+            stored = self._stored(request_id)
+            if not stored:
+                return self._new(request, request_id, serving)
+        if not self._is_same(request, stored, serving):
+            raise WrongField(f"request_id {request_id!r} was used for another question", field="request_id", hint="use a new one")
+        return _stored_answer(request, stored, serving.bundle.spec)
+
+    def warm(self, serving: Serving) -> None:
+        """Import and read what the latest forecast needs, so that the first one need not wait for it; nothing is kept.
+
+        Raises:
+            EvenkeelError: As the first forecast would.
+        """
+        asked = self._asked(ForecastRequest(), serving)
+        serving.bundle.predict_rows(asked.matrix, asked.lead)
+
+    def _stored(self, request_id: str) -> "Sequence[Prediction]":
+        """What was answered to this id; first where it may be before it is in the store, for in between it moves."""
+        waiting = self._keeper.find(self._usecase, request_id)
+        if waiting or self._keeper.standing.store_down_since is not None:
+            return waiting
+        try:
+            return self._place.predictions.by_request(request_id, self._usecase)
+        except StoreError as error:
+            # The keeper decides whether there can be an answer: a spool outlives the store.
+            logger.warning("request id %s could not be looked up: %s", request_id, error)
+            return ()
+
+    def _asked(self, request: ForecastRequest, serving: Serving) -> "Asked":
+        from services.forecaster.asked import given, read
+
+        present = self._place.present(None)
+        if request.features is not None:
+            return given(request, serving.bundle, present)
+        return read(request, serving.bundle, self._observations, present)
+
+    @cached_property
+    def _observations(self) -> "Observations":
+        from services.forecaster.observations import Observations
+
+        return Observations(self._place.store, self._place.settings.store_recheck_seconds)
+
+    def _new(self, request: ForecastRequest, request_id: str, serving: Serving) -> ForecastAnswer:
+        began = time.perf_counter_ns()
+        asked = self._asked(request, serving)
+        predicted = serving.bundle.predict_rows(asked.matrix, asked.lead)
+        record = self._record(request, request_id, serving, asked, predicted, began)
+        self._keep(record)
+        self._count(len(asked.lead))
+        return _new_answer(request, record, predicted, serving.bundle.spec)
+
+    def _keep(self, record: Kept) -> None:
+        waiting = self._keeper.keep(record)
+        if waiting is None:
+            return
+        try:
+            waiting.result(KEEP_SECONDS)
+        except TimeoutError as error:
+            raise StoreError(f"the store did not commit within {KEEP_SECONDS:g} s", hint="ask again with the same id") from error
+
+    def _record(
+        self, request: ForecastRequest, request_id: str, serving: Serving, asked: "Asked", predicted: Predicted, began: int
+    ) -> Kept:
         spec = serving.bundle.spec
-        stored = self._predictions.by_request(request_id, self._usecase) if request.request_id is not None else []
-        if not stored:
-            made = self._predict(request, request_id, serving)
-            if self._predictions.add(made) == len(made):
-                telemetry().predictions.labels(self._usecase).inc(len(made))
-                return _answer(request, made, spec)
-            stored = self._predictions.by_request(request_id, self._usecase)  # another one was faster
-        _check_same_question(request, stored, spec)
-        return _answer(request, stored, spec)
-
-    def _predict(self, request: ForecastRequest, request_id: str, serving: Serving) -> list[Prediction]:
-        bundle, spec = serving.bundle, serving.bundle.spec
-        origin = _origin(spec, request.origin, self._present(None))
-        known = self._observations.known(spec, origin)
-        entities = _entities(spec, known, origin, request.entity)
-        stale = _without_rows(spec, known, origin, entities)
-        if stale:
-            raise _too_old(spec, origin, stale, latest_origin(spec, self._present(None)))
-        rows = target_rows(spec, origin, entities)
-        features = build_features(bundle.usecase, known, origin, rows)
-        return _predictions(
-            request, request_id, serving, origin, rows, features, bundle.predict(features, rows["step"].to_numpy()), self._clock()
-        )
-
-
-def _origin(spec: UseCaseSpec, wanted: datetime | None, present: pd.Timestamp) -> pd.Timestamp:
-    """The origin asked for, or the latest one that is due, in UTC."""
-    if wanted is None:
-        return latest_origin(spec, present)
-    if wanted > present:
-        raise WrongField(
-            f"origin {wanted.isoformat()} is in the future", field="origin", hint=f"the present is {present.isoformat()}"
-        )
-    if wanted.year < EARLIEST_YEAR:
-        raise WrongField(f"origin {wanted.isoformat()} is before {EARLIEST_YEAR}", field="origin", hint="nothing is known then")
-    try:
-        return check_origin(spec, wanted)
-    except InvalidRequest as error:
-        raise WrongField(error.message, field="origin", hint=error.hint) from error
-
-
-def _entities(spec: UseCaseSpec, known: Known, origin: pd.Timestamp, wanted: str | None) -> list[str]:
-    """The entities to answer for."""
-    entities = entities_at(spec, known, origin)
-    if wanted is None:
-        if not entities:
-            raise TooLittleData(
-                f"{spec.name}: no entity has a row in the feed {spec.entity_feed} at {origin.isoformat()}",
-                hint="refresh the feed: `make refresh`",
-            )
-        return entities
-    if wanted not in entities:
-        some = ", ".join(entities[:10]) or "none"
-        raise WrongField(f"no entity {wanted!r} at {origin.isoformat()}", field="entity", hint=f"there are: {some}")
-    return [wanted]
-
-
-def _without_rows(spec: UseCaseSpec, known: Known, origin: pd.Timestamp, entities: Iterable[str]) -> list[str]:
-    """The entities without any row in the lookback, which is all of the past that `known` holds."""
-    frame = known[spec.entity_feed or spec.target.feed]
-    fresh = set(frame.loc[frame["time"] <= origin, "entity"])
-    return [entity for entity in entities if entity not in fresh]
-
-
-def _too_old(spec: UseCaseSpec, origin: pd.Timestamp, stale: list[str], latest: pd.Timestamp) -> EvenkeelError:
-    """Nothing is forecast from nothing: for the latest origin a refresh may help, an earlier one is a wrong question."""
-    told = (
-        f"at {origin.isoformat()} no row of {', '.join(stale[:10])} in the feed {spec.entity_feed or spec.target.feed} "
-        f"is within the lookback of {spec.lookback / timedelta(days=1):g} days"
-    )
-    if origin == latest:
-        return TooLittleData(told, hint="refresh the feed: `make refresh`")
-    return WrongField(told, field="origin", hint="ask for an origin that the data cover, or backfill")
-
-
-def _predictions(
-    request: ForecastRequest,
-    request_id: str,
-    serving: Serving,
-    origin: pd.Timestamp,
-    rows: pd.DataFrame,
-    features: pd.DataFrame,
-    predicted: Predicted,
-    made_at: datetime,
-) -> list[Prediction]:
-    """One record for each row, as it is stored."""
-    matrix = features.to_numpy(np.float64)
-    numbers = zip(predicted.value.tolist(), predicted.lower.tolist(), predicted.upper.tolist(), strict=True)
-    return [
-        Prediction(
-            prediction_id=prediction_id(request_id, entity, time),
+        first, step = spec.horizon.first // MICROSECOND, spec.horizon.step // MICROSECOND
+        ahead = (first + step * asked.lead).tolist()
+        interval, was_given = spec.task == "forecast", request.features is not None
+        return Kept(
             request_id=request_id,
-            usecase=serving.bundle.spec.name,
-            entity=entity,
-            origin=origin,
-            time=time,
-            lead_seconds=round((time - origin).total_seconds()),
-            value=value,
-            lower=_number(lower),
-            upper=_number(upper),
+            usecase=spec.name,
+            route=ROUTE,
             version=serving.version,
             bundle=serving.bundle.hash,
             asked_by=request.asked_by,
-            made_at=made_at,
-            features_hash=hashlib.sha256(matrix[i].tobytes()).hexdigest(),
-        )
-        for i, (entity, time, (value, lower, upper)) in enumerate(zip(rows["entity"], rows["time"], numbers, strict=True))
-    ]
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else value
-
-
-def _check_same_question(request: ForecastRequest, stored: list[Prediction], spec: UseCaseSpec) -> None:
-    """A request id stands for one question; another one under the same id is a mistake of the caller."""
-    entities = {item.entity for item in stored}
-    wanted = {request.entity} if request.entity is not None else set(spec.entities or entities)
-    if entities != wanted or (request.origin is not None and request.origin != stored[0].origin):
-        raise WrongField(
-            f"request_id {stored[0].request_id!r} was used for another question", field="request_id", hint="use a new one"
+            made_at=(self._clock() - EPOCH) // MICROSECOND,
+            latency=(time.perf_counter_ns() - began) // 1_000,
+            origin=asked.origin,
+            entity=asked.entity,
+            time=[asked.origin + microseconds for microseconds in ahead],
+            lead_seconds=[round(microseconds / 1_000_000) for microseconds in ahead],
+            value=predicted.value.tobytes(),
+            lower=predicted.lower.tobytes() if interval else None,
+            upper=predicted.upper.tobytes() if interval else None,
+            features=asked.matrix.tobytes() if was_given else None,
+            features_hash=None if was_given else b"".join(_digest(row) for row in asked.matrix),
         )
 
+    def _is_same(self, request: ForecastRequest, stored: "Sequence[Prediction]", serving: Serving) -> bool:
+        """Whether the question is the one that was answered: a request id stands for one."""
+        first, spec = stored[0], serving.bundle.spec
+        if first.route not in (ROUTE, None) or (request.origin is not None and request.origin != first.origin):
+            return False
+        entities, times = {item.entity for item in stored}, {item.time for item in stored}
+        if request.features is not None:
+            hashes = {_digest(row).hex() for row in self._asked(request, serving).matrix}
+            return hashes == {item.features_hash for item in stored}
+        wanted = {request.entity} if request.entity is not None else set(spec.entities or entities)
+        return entities == wanted and len(times) == (request.horizon or spec.horizon.steps) and first.features is None
 
-def _answer(request: ForecastRequest, given: list[Prediction], spec: UseCaseSpec) -> ForecastAnswer:
-    first = given[0]
+
+def _digest(row: np.ndarray) -> bytes:
+    return hashlib.sha256(row.tobytes()).digest()
+
+
+def _new_answer(request: ForecastRequest, record: Kept, predicted: Predicted, spec: UseCaseSpec) -> ForecastAnswer:
+    rows = zip(
+        record.entity or (),
+        record.time or (),
+        record.lead_seconds or (),
+        predicted.value.tolist(),
+        predicted.lower.tolist() if record.lower is not None else [None] * len(predicted.value),
+        predicted.upper.tolist() if record.upper is not None else [None] * len(predicted.value),
+        strict=True,
+    )
     return ForecastAnswer(
-        usecase=first.usecase,
-        version=first.version,
-        bundle=first.bundle,
+        usecase=record.usecase,
+        version=record.version,
+        bundle=record.bundle,
         entity=request.entity,
-        origin=first.origin,
+        origin=_moment(record.origin or 0),
         unit=spec.target.unit,
-        request_id=first.request_id,
+        request_id=record.request_id,
         values=tuple(
-            ForecastValue(
-                entity=item.entity,
-                time=item.time,
-                lead_seconds=item.lead_seconds,
-                value=item.value,
-                lower=item.lower,
-                upper=item.upper,
-            )
-            for item in sorted(given, key=lambda item: (item.entity, item.time))
+            ForecastValue(entity=entity, time=_moment(at), lead_seconds=lead, value=value, lower=lower, upper=upper)
+            for entity, at, lead, value, lower, upper in rows
         ),
     )
+
+
+def _stored_answer(request: ForecastRequest, stored: "Sequence[Prediction]", spec: UseCaseSpec) -> ForecastAnswer:
+    first = stored[0]
+    told = [item.model_dump(include=set(ForecastValue.model_fields)) for item in stored]
+    return ForecastAnswer.model_validate(
+        {
+            "usecase": first.usecase,
+            "version": first.version,
+            "bundle": first.bundle,
+            "entity": request.entity,
+            "origin": first.origin,
+            "unit": spec.target.unit,
+            "request_id": first.request_id,
+            "values": sorted(told, key=lambda item: (item["entity"], item["time"])),
+        }
+    )
+
+
+def _moment(microseconds: int) -> datetime:
+    return EPOCH + timedelta(microseconds=microseconds)

@@ -1,5 +1,7 @@
 """What goes over the wire: the typed questions and answers of the model service."""
 
+from typing import Annotated
+
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 
@@ -9,6 +11,18 @@ class Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class GivenFeatures(Message):
+    """Features of one value, where the caller has them."""
+
+    entity: str | None = Field(
+        None, min_length=1, max_length=200, description="What the value is about. Default: the request's, or the only one."
+    )
+    lead: int = Field(0, ge=0, le=1_000_000, strict=True, description="Lead time in steps, the first is 0.")
+    values: dict[str, Annotated[float, Field(strict=True, allow_inf_nan=False)] | None] = Field(
+        max_length=10_000, description="Every feature of the model by name; null is not known."
+    )
+
+
 class ForecastRequest(Message):
     """A question. `{}` asks for all entities at the latest origin that is due."""
 
@@ -16,8 +30,18 @@ class ForecastRequest(Message):
     origin: AwareDatetime | None = Field(
         None, strict=True, description="When the forecast is made, ISO 8601 with offset. Default: the latest origin due now."
     )
+    horizon: int | None = Field(
+        None, ge=1, le=10_000, strict=True, description="How many steps to forecast. Default: the use case's whole horizon."
+    )
+    features: tuple[GivenFeatures, ...] | None = Field(
+        None, min_length=1, max_length=10_000, description="Answer for these; the store is not read. Default: computed from it."
+    )
     request_id: str | None = Field(
-        None, min_length=1, max_length=200, description="The same id asked again gets the stored answer. Default: a new one."
+        None,
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+        description="The same id asked again gets the stored answer. Default: the header x-request-id, or a new one.",
     )
     asked_by: str = Field("anonymous", min_length=1, max_length=80, description="Who asks; kept with the predictions.")
 
@@ -52,7 +76,9 @@ class ModelAnswer(Message):
     usecase: str
     version: str
     bundle: str
+    alias: str | None = Field(description="champion while it is the wanted one; None where another one is.")
     family: str
+    columns: tuple[str, ...] = Field(description="Features in the order in which /predict takes them.")
     trained_until: AwareDatetime
     backtest_loss: float | None = Field(description="Mean loss per origin, in the target's unit; None where the bundle has none.")
     serving_since: AwareDatetime = Field(description="Wall clock.")

@@ -5,12 +5,17 @@ import signal
 import threading
 import time
 
+PARENT = "FORECASTER_PARENT"  # process id of the supervisor, which tells it to its workers
 POLL_SECONDS = 0.25
+watched = True  # a service that is one process alone may outlive whoever started it
 
 
 def end_with_parent() -> None:
-    """End this process, in order, once its parent is gone."""
-    parent = os.getppid()
+    """End this process, in order, once its parent is gone; nothing where the process stands alone."""
+    if not watched:
+        return
+    # Told, not asked: a supervisor that died while this process was starting is no parent any more.
+    parent = int(os.environ.get(PARENT) or os.getppid())
 
     def watch() -> None:
         while os.getppid() == parent:

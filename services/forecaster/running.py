@@ -1,19 +1,39 @@
-"""The running service without its HTTP side: the watcher, the forecasts, and what serves now."""
+"""The running service without its HTTP side: the watcher, the handler, the forecasts, and what serves now."""
 
-import uuid
+import gc
+import logging
+import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from model_code.errors import NotReady
+from model_code.errors import EvenkeelError, NotReady
 from model_code.installation import Installation
 from services.forecaster.forecasts import Forecasts
+from services.forecaster.handler import Handler
+from services.forecaster.identity import new_id
+from services.forecaster.keys import Keys
+from services.forecaster.limits import Limits
 from services.forecaster.messages import ForecastAnswer, ForecastRequest, ModelAnswer
+from services.forecaster.telemetry import Answered, telemetry
 from services.forecaster.watcher import PointerWatcher, Serving
+from services.keeping.opening import open_keeper
+
+PREDICT_THREADS = 2
+WARM_SECONDS = 0.5
+OLD_GENERATION = 1_000  # full collections of a process whose objects live as long as it does are not worth their pauses
+NOT_KEPT = "predictions cannot be kept: "
+logger = logging.getLogger("bentoml.evenkeel")  # below the logger that the server writes to its log
 
 
 def wall_clock() -> datetime:
     """Now, in UTC."""
     return datetime.now(UTC)
+
+
+def microseconds() -> int:
+    """Now, microseconds since the epoch."""
+    return time.time_ns() // 1_000
 
 
 class Running:
@@ -22,25 +42,69 @@ class Running:
     Args:
         place: The use case's installation.
         clock: The wall clock.
+
+    Attributes:
+        usecase: Its name.
+        handler: Answers rows of features.
+        keys: Who may ask; None where everybody on this machine may.
+        limits: What one request, and all at once, may take.
+        telemetry: Counts answers.
+        draining: Whether the service is about to end: still answering, no longer ready.
     """
 
     def __init__(self, place: Installation, clock: Callable[[], datetime] = wall_clock) -> None:
-        self._place = place
+        settings = place.settings
+        self.usecase = place.usecase.name
+        self.limits = Limits.of(settings)
+        self.keys = (
+            Keys(settings.keys_file, rate=settings.rate_limit, share=settings.workers) if settings.keys_file is not None else None
+        )
+        self.telemetry = Answered(self.usecase)
+        self.draining = False
+        self._warm = settings.warm_forecasts and place.usecase.spec.task == "forecast"
+        self._stopped = threading.Event()
         self._watcher = PointerWatcher(place, clock)
-        self._forecasts = Forecasts(place, clock)
+        self._keeper = open_keeper(settings, self.usecase)
+        self.handler = Handler(self._keeper, microseconds, PREDICT_THREADS, self.telemetry.kept)
+        self._forecasts = Forecasts(place, self._keeper, clock, self.telemetry.kept)
 
     def start(self) -> None:
         """Load the wanted bundle and follow the pointer from now on."""
         self._watcher.start()
+        gc.collect()
+        gc.freeze()
+        young, middle, _ = gc.get_threshold()
+        gc.set_threshold(max(young, 10_000), middle, OLD_GENERATION)
+        if self._warm:
+            threading.Thread(target=self._warm_forecasts, name="warm-up", daemon=True).start()
 
     def stop(self) -> None:
-        """End the background work."""
+        """End the background work; what was kept is brought to the store."""
+        self._stopped.set()
         self._watcher.stop()
+        self.handler.close()
+        self._keeper.close()
+
+    def _warm_forecasts(self) -> None:
+        """Import and read beforehand what the first forecast needs; without data there is nothing to read yet."""
+        while self._watcher.standing.serving is None and not self._stopped.wait(WARM_SECONDS):
+            pass
+        if not self._stopped.is_set():
+            try:
+                self._forecasts.warm(self.serving())
+            except EvenkeelError as error:
+                logger.info("the first forecast will take longer: %s", error)
 
     @property
-    def ready(self) -> bool:
-        """Whether the wanted bundle is the one that answers."""
-        return self._watcher.standing.ready
+    def unready(self) -> str:
+        """Why the service should get no requests; empty when it should."""
+        if self.draining:
+            return "the service is about to end"
+        standing = self._watcher.standing
+        if not standing.ready:
+            return standing.reason or "another bundle is wanted than answers"
+        refusing = self._keeper.standing.refusing
+        return NOT_KEPT + refusing if refusing else ""
 
     def forecast(self, request: ForecastRequest) -> ForecastAnswer:
         """The answer; one bundle makes all of it.
@@ -49,7 +113,7 @@ class Running:
             EvenkeelError: See `Forecasts.answer`.
             NotReady: There is no bundle to answer with.
         """
-        return self._forecasts.answer(request, request.request_id or uuid.uuid4().hex, self._serving())
+        return self._forecasts.answer(request, request.request_id or new_id(), self.serving())
 
     def model(self) -> ModelAnswer:
         """What serves, beside what should.
@@ -57,24 +121,42 @@ class Running:
         Raises:
             NotReady: There is no bundle to answer with.
         """
-        standing, serving = self._watcher.standing, self._serving()
+        standing, serving = self._watcher.standing, self.serving()
         manifest = serving.bundle.manifest
+        reason = self.unready
         return ModelAnswer(
             usecase=manifest.usecase,
             version=serving.version,
             bundle=serving.bundle.hash,
+            alias="champion" if serving.bundle.hash == standing.wanted else None,
             family=manifest.family,
+            columns=tuple(manifest.feature_columns),
             trained_until=manifest.trained_until,
             backtest_loss=serving.bundle.profile.get("loss"),
             serving_since=serving.since,
             wanted=standing.wanted,
             generation=standing.generation,
-            ready=standing.ready,
-            reason=standing.reason,
+            ready=not reason,
+            reason=reason,
         )
 
-    def _serving(self) -> Serving:
+    def refresh_gauges(self) -> None:
+        """Bring the metrics that are read rather than counted up to date."""
+        told, standing = telemetry(), self._keeper.standing
+        told.ready.labels(self.usecase).set(float(not self.unready))
+        told.spool.labels(self.usecase).set(standing.pending_bytes)
+        told.spool_age.labels(self.usecase).set(standing.oldest_seconds)
+        told.store_down.labels(self.usecase).set(float(standing.store_down_since is not None))
+        told.set_aside.labels(self.usecase).set(standing.set_aside)
+        told.refusing.labels(self.usecase).set(float(bool(standing.refusing)))
+
+    def serving(self) -> Serving:
+        """What answers now; a request uses one of these from its start to its end.
+
+        Raises:
+            NotReady: There is no bundle to answer with.
+        """
         standing = self._watcher.standing
         if standing.serving is None:
-            raise NotReady(f"{self._place.usecase.name} is not served: {standing.reason}", hint="`make status` tells more")
+            raise NotReady(f"{self.usecase} is not served: {standing.reason}", hint="`make status` tells more")
         return standing.serving

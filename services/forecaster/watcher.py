@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from model_code.bundle import Bundle
-from model_code.errors import BundleError, EvenkeelError
+from model_code.errors import BundleError, BundleUnavailable, EvenkeelError, StoreError
 from model_code.installation import Installation
 from model_code.pointer import Pointer
 from services.forecaster.telemetry import telemetry
+from services.refusal import RETRY_SECONDS, refusal
 
 POLL_SECONDS = 0.2
-RETRY_SECONDS = 5.0  # a refused bundle may only have been on its way
 logger = logging.getLogger("bentoml.evenkeel")  # below the logger that the server writes to its log
 
 
@@ -70,6 +70,7 @@ class PointerWatcher:
         self._clock = clock
         self._loaded: dict[str, Bundle] = {}
         self._refused: dict[str, float] = {}
+        self._blind = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pointer-watcher", daemon=True)
 
@@ -87,6 +88,12 @@ class PointerWatcher:
         """Read the pointer and follow it; whatever fails, what serves goes on serving and the reason is told."""
         try:
             self._follow(self._place.pointers.get(self._place.usecase.name))
+        except BundleUnavailable as error:
+            self._not_ready(str(error))
+        except BundleError as error:
+            self._not_ready(refusal(self.standing.wanted or "", error))
+        except StoreError as error:
+            self._unread(error)
         except EvenkeelError as error:
             self._not_ready(str(error))
         except Exception as error:
@@ -98,7 +105,16 @@ class PointerWatcher:
         while not self._stop.wait(POLL_SECONDS):
             self.look()
 
+    def _unread(self, error: StoreError) -> None:
+        """Nobody can move a pointer in a database that is away: what was wanted last still is, and ready stays ready."""
+        if not self.standing.ready:
+            self._not_ready(str(error))
+        elif not self._blind:
+            self._blind = True
+            logger.warning("the pointer cannot be read, what serves goes on: %s", error)
+
     def _follow(self, pointer: Pointer | None) -> None:
+        self._blind = False
         if pointer is None:
             self._not_ready(f"no bundle of {self._place.usecase.name} is promoted yet (promote a version first)")
             return
@@ -135,8 +151,9 @@ class PointerWatcher:
                 raise BundleError(f"bundle {wanted[:12]} is of {bundle.manifest.usecase}", hint="promote one of this use case")
             bundle.features_module()
         except BundleError as error:
+            if wanted not in self._refused:  # tried again every few seconds; told once
+                logger.error("bundle refused: %s", error)
             self._refused[wanted] = time.monotonic()
-            logger.error("bundle refused: %s", error)
             raise
         self._refused.pop(wanted, None)
         gc.collect()

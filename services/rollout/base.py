@@ -50,7 +50,7 @@ class Target(Protocol):
         """Wait until that bundle answers.
 
         Raises:
-            RolloutError: It did not within `timeout` seconds, and why.
+            RolloutError: It is refused, or did not within `timeout` seconds, and why.
         """
         ...
 

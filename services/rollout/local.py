@@ -5,17 +5,16 @@ import socket
 import sys
 import time
 
-from filelock import FileLock
-
-from model_code.errors import NotReady, RolloutError
+from model_code.errors import InvalidRequest, NotReady, RolloutError
 from model_code.pointer import Pointers
 from model_code.settings import Settings
 from model_code.sql import engine
 from model_code.usecase import UseCase
 from services.client import ForecastClient
 from services.forecaster.__main__ import environment
+from services.refusal import RETRY_SECONDS, is_refusal
 from services.rollout.base import Status, Target
-from services.rollout.process import ProcessFile, end, start_detached, tail
+from services.rollout.process import ProcessFile, alone, end, start_recorded, tail
 
 GRACE_SECONDS = 10.0
 ORPHAN_SECONDS = 5.0  # a worker whose server was killed ends by itself well within this
@@ -33,6 +32,7 @@ class LocalTarget(Target):
         self._settings = settings
         self._port = settings.service_port
         self._file = settings.home / "run" / f"service-{self._port}.json"
+        self._lock = self._file.with_suffix(".lock")
         self._log = settings.home / "logs" / f"service-{self._port}.log"
         self.url = f"http://{settings.host}:{self._port}"
 
@@ -54,8 +54,7 @@ class LocalTarget(Target):
         Raises:
             RolloutError: The port is taken, by another use case or another program.
         """
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._file.with_suffix(".lock")):
+        with alone(self._lock) as lock:
             known = ProcessFile.read(self._file)
             if known is not None and known.process() is not None:
                 if known.usecase != usecase.name:
@@ -64,8 +63,7 @@ class LocalTarget(Target):
             self._check_port(ORPHAN_SECONDS if known is not None else 0.0)
             chosen = self._settings.model_copy(update={"usecase": usecase.name})
             command = [sys.executable, "-m", "services.forecaster"]
-            process = start_detached(command, {**os.environ, **environment(chosen)}, self._log)
-            ProcessFile(pid=process.pid, started=process.create_time(), usecase=usecase.name).write(self._file)
+            start_recorded(command, {**os.environ, **environment(chosen)}, self._log, self._file, usecase.name, lock)
 
     def wait_ready(self, bundle_hash: str, timeout: float = 60.0) -> Status:
         """Wait until that bundle answers.
@@ -73,14 +71,20 @@ class LocalTarget(Target):
         Raises:
             RolloutError: The process ended, refused the bundle, or was too slow; with the end of its log.
         """
-        deadline = time.monotonic() + timeout
+        began = time.monotonic()
+        perhaps_old = True  # a refusal told at the first look may be from before what put the bundle right
         while True:
             status = self.status()
             if status.ready and status.bundle == bundle_hash:
                 return status
             if not status.running:
                 raise self._failed("the service ended")
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - began
+            refused = is_refusal(status.reason, bundle_hash)
+            perhaps_old = perhaps_old and refused and waited < RETRY_SECONDS + 1
+            if refused and not perhaps_old:
+                raise RolloutError(status.reason, hint=f"see {self._log}; what served before goes on")
+            if waited > timeout:
                 raise self._failed(f"bundle {bundle_hash[:12]} does not answer after {timeout:g} s: {status.reason}")
             time.sleep(POLL_SECONDS)
 
@@ -92,9 +96,9 @@ class LocalTarget(Target):
             return Status(running=False, ready=False, url=self.url, reason="not running", log=str(self._log))
         found = Status(running=True, ready=False, usecase=known.usecase, url=self.url, pid=process.pid, log=str(self._log))
         try:
-            with ForecastClient(self.url, timeout=5.0, attempts=1) as client:
+            with ForecastClient(self.url, key=self._settings.service_key, timeout=5.0, attempts=1) as client:
                 model = client.model()
-        except NotReady as error:
+        except (InvalidRequest, NotReady) as error:
             return found.model_copy(update={"reason": str(error)})
         told = {"ready": model.ready, "version": model.version, "bundle": model.bundle, "reason": model.reason}
         return found.model_copy(update=told)
@@ -103,7 +107,7 @@ class LocalTarget(Target):
         """End the service: asked first, killed after a grace; nothing running is fine."""
         if not self._file.exists():
             return
-        with FileLock(self._file.with_suffix(".lock")):
+        with alone(self._lock):
             known = ProcessFile.read(self._file)
             process = known.process() if known is not None else None
             if process is not None:

@@ -1,5 +1,6 @@
 """Every model family keeps the same promises; adding a family to FAMILIES puts it to this test."""
 
+import io
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,25 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from model_code.bundle.exactness import TOLERANCE, difference
+from model_code.bundle.onnx_model import OnnxModel
 from model_code.errors import ConfigurationError, DataError, InvalidRequest, TooLittleData
 from model_code.models import FAMILIES, Model, Task, family_class, make_model
+from model_code.models.archive import archive_of, files_of
 
 ROWS = 240
-SMALL: dict[str, dict[str, Any]] = {"xgboost": {"n_estimators": 12, "max_depth": 3, "subsample": 0.8}}
+SMALL: dict[str, dict[str, Any]] = {
+    "xgboost": {"n_estimators": 12, "max_depth": 3, "subsample": 0.8},
+    "lightgbm": {"n_estimators": 12, "num_leaves": 6, "learning_rate": 0.3, "subsample": 0.8, "min_child_samples": 5},
+    "forest": {"n_estimators": 12, "max_depth": 5},
+    "lstm": {"units": 4, "epochs": 25, "learning_rate": 0.02},
+}
+# Families with an ONNX form, and what makes a few of their trees learn a handful of levels by heart.
+ONNX: dict[str, dict[str, Any]] = {
+    "xgboost": {"subsample": 1.0, "learning_rate": 0.5},
+    "lightgbm": {"subsample": 1.0, "learning_rate": 0.5},
+    "forest": {"max_features": 1.0},
+}
 TASKS: tuple[Task, ...] = ("forecast", "classification")
 EVERY = [pytest.param(family, task, id=f"{family}-{task}") for family in FAMILIES for task in TASKS]
 
@@ -109,6 +124,80 @@ def test_model__row_alone_equals_the_row_among_many(family: str, task: Task) -> 
     model = answering(family, task)
     alone = [model.predict(features.iloc[[row]])[0] for row in range(40)]
     np.testing.assert_array_equal(alone, model.predict(features)[:40])
+
+
+@pytest.mark.parametrize(("family", "task"), EVERY)
+def test_model__answers_rows_of_numbers_as_it_answers_a_frame(family: str, task: Task) -> None:
+    features, _ = features_and_target(task)
+    model = answering(family, task)
+    matrix = features.to_numpy(float)
+    answer = model.predict_matrix(matrix)
+    assert answer.dtype == np.float64
+    np.testing.assert_array_equal(answer, model.predict(features))
+    for same in (np.asfortranarray(matrix), np.repeat(matrix, 2, axis=0)[::2]):  # however it lies in memory
+        np.testing.assert_array_equal(model.predict_matrix(same), answer)
+
+
+@pytest.mark.parametrize(("family", "task"), EVERY)
+def test_model__onnx_answers_alike(family: str, task: Task) -> None:
+    model = answering(family, task)
+    content = model.to_onnx()
+    assert (content is not None) == (family in ONNX)
+    if content is None:
+        return
+    assert fitted(family, task).to_onnx() == content
+    features, _ = features_and_target(task)
+    onnx = OnnxModel(content, len(model.columns))
+    chance = np.random.default_rng(5)
+    rows = np.concatenate([features.to_numpy(float), chance.normal(scale=3, size=(500, 5)), np.full((1, 5), np.nan)])
+    rows[chance.random(rows.shape) < 0.1] = np.nan
+    assert difference(model.predict_matrix(rows), onnx.predict_matrix(rows)) <= TOLERANCE
+    alone = [onnx.predict_matrix(rows[row : row + 1])[0] for row in range(60)]
+    np.testing.assert_allclose(alone, onnx.predict_matrix(rows)[:60], rtol=1e-6)
+
+
+@pytest.mark.parametrize("family", sorted(ONNX))
+def test_model__onnx_goes_the_same_way_at_every_threshold(family: str) -> None:
+    """The values that decide: midway between two training values, and the next numbers in either precision."""
+    levels = np.array([0.1, 0.3, 0.7, 1.1, 1.3, 2.9])
+    features = pd.DataFrame({"level": np.tile(levels, 40)})
+    target = np.tile([1.0, 5.0, 2.0, 8.0, 3.0, 7.0], 40)
+    model = make_model(family, SMALL.get(family, {}) | ONNX[family], seed=3)
+    model.fit(features, target)
+    at = np.concatenate([levels, (levels[1:] + levels[:-1]) / 2])
+    at = np.concatenate([at, at.astype(np.float32), np.nextafter(at.astype(np.float32), np.float32(9))])
+    rows = np.concatenate([at, np.nextafter(at, 9), np.nextafter(at, -9)])[:, None]
+    answer = model.predict_matrix(rows)
+    assert len(np.unique(answer.round(3))) >= 5
+    content = model.to_onnx()
+    assert content is not None
+    np.testing.assert_allclose(OnnxModel(content, 1).predict_matrix(rows), answer, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("family", "task"), EVERY)
+def test_model__learns_on_from_a_model_or_says_that_it_cannot(family: str, task: Task, tmp_path: Path) -> None:
+    previous = answering(family, task)
+    features, target = features_and_target(task, seed=8)
+    before = previous.predict(features)
+
+    def continued() -> Model:
+        model = make_model(family, SMALL.get(family, {}), task=task, baseline="last_week", seed=4)
+        model.fit_on(previous, features, target)
+        return model
+
+    if not previous.can_continue:
+        with pytest.raises(ConfigurationError, match=f"{family} cannot learn on"):
+            continued()
+        return
+    one, afresh = continued(), fitted(family, task)
+    afresh.fit(features, target)
+    np.testing.assert_array_equal(previous.predict(features), before)
+    assert saved_bytes(continued(), tmp_path / "again") == saved_bytes(one, tmp_path / "one")
+    loss = {name: np.mean((model.predict(features) - target) ** 2) for name, model in (("on", one), ("old", previous))}
+    assert loss["on"] < loss["old"]
+    assert np.abs(one.predict(features) - afresh.predict(features)).max() > 0
+    with pytest.raises(DataError, match="other columns"):
+        make_model(family, SMALL.get(family, {}), task=task).fit_on(previous, features.rename(columns={"flag": "Flag"}), target)
 
 
 @pytest.mark.parametrize(("family", "task"), EVERY)
@@ -306,3 +395,58 @@ def test_xgboost__seed_matters(tmp_path: Path) -> None:
         model.fit(features, target)
         saved.append(model.predict(features))
     assert np.abs(saved[0] - saved[1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("spoilt", ["left_child", "right_child", "feature"])
+def test_forest__refuses_trees_that_point_outside(spoilt: str, tmp_path: Path) -> None:
+    """Scikit-learn would follow such a node into any memory."""
+    answering("forest", "forecast").save(tmp_path)
+    files = files_of((tmp_path / "forest.skops").read_bytes())
+    name = next(name for name, content in files.items() if b"left_child" in content[:200])
+    nodes = np.load(io.BytesIO(files[name]))
+    nodes[spoilt][0] = 10_000
+    spoilt_file = io.BytesIO()
+    np.save(spoilt_file, nodes)
+    (tmp_path / "forest.skops").write_bytes(archive_of({**files, name: spoilt_file.getvalue()}))
+    with pytest.raises(DataError, match="do not fit together"):
+        family_class("forest").load(tmp_path)
+
+
+@pytest.mark.parametrize(("family", "file"), [("forest", "forest.skops"), ("lightgbm", "booster.txt")])
+def test_model__refuses_a_file_that_is_not_its_own(family: str, file: str, tmp_path: Path) -> None:
+    answering(family, "forecast").save(tmp_path)
+    (tmp_path / file).write_text("something else")
+    with pytest.raises((DataError, ValueError)):
+        family_class(family).load(tmp_path)
+
+
+def test_forest__refuses_types_that_are_not_listed(tmp_path: Path) -> None:
+    import skops.io
+    from sklearn.tree import DecisionTreeRegressor
+
+    answering("forest", "forecast").save(tmp_path)
+    (tmp_path / "forest.skops").write_bytes(skops.io.dumps(DecisionTreeRegressor()))
+    with pytest.raises(DataError, match="holds a DecisionTreeRegressor"):
+        family_class("forest").load(tmp_path)
+    (tmp_path / "forest.skops").write_bytes(skops.io.dumps(ROWS.bit_length))
+    with pytest.raises((DataError, TypeError, ValueError)):
+        family_class("forest").load(tmp_path)
+
+
+def test_lstm__reads_the_named_columns_as_a_sequence(tmp_path: Path) -> None:
+    features, target = features_and_target("forecast")
+    order = ("yesterday", "last_week")
+    model = make_model("lstm", SMALL["lstm"] | {"sequence": order}, seed=3)
+    model.fit(features, target)
+    model.save(tmp_path)
+    np.testing.assert_array_equal(family_class("lstm").load(tmp_path).predict(features), model.predict(features))
+    assert np.mean((model.predict(features) - target) ** 2) < 0.7 * target.var()
+    other = make_model("lstm", SMALL["lstm"] | {"sequence": order[::-1]}, seed=3)
+    other.fit(features, target)
+    assert np.abs(other.predict(features) - model.predict(features)).max() > 1e-6
+
+
+@pytest.mark.parametrize(("sequence", "told"), [(["gone"], "unknown feature gone"), (["flag", "flag"], "doubled feature flag")])
+def test_lstm__refuses_a_sequence_of_other_columns(sequence: list[str], told: str) -> None:
+    with pytest.raises(InvalidRequest, match=told):
+        make_model("lstm", {"sequence": sequence}).fit(*features_and_target("forecast"))

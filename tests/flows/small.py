@@ -22,8 +22,8 @@ from model_code.data.refresh import refresh
 from model_code.data.sources import make_source
 from model_code.installation import Installation
 from model_code.settings import Settings
+from model_code.specification import Candidate
 from model_code.study import run_study, searched_candidates
-from model_code.usecase import Candidate
 from monitoring.gauges import GaugeStore
 from tests.conftest import free_port
 
@@ -254,7 +254,7 @@ def state(place: Installation) -> dict[str, Any]:
         "refused": {feed: place.store.quarantined(NAME, feed)["row"].tolist() for feed in place.usecase.spec.feeds},
         "runs": mlflow_runs(place.settings.home / "mlflow.db"),
         "versions": [(each.version, each.bundle, sorted(each.aliases)) for each in place.registry.versions(NAME)],
-        "bundles": sorted(path.name for path in place.bundles.glob("*")),
+        "bundles": sorted(path.name for path in place.bundles.folder.glob("*")),
         "pointer": pointer and pointer.model_dump(),
         "ledger": entries,
         "predictions": predictions.sort_values("prediction_id").to_dict("records"),

@@ -39,8 +39,8 @@ def first_trial(place: Installation, _eia: HeldEia) -> Iterator[Seen]:
 @contextlib.contextmanager
 def bundle_written(place: Installation, _eia: HeldEia) -> Iterator[Seen]:
     """A new bundle is there; MLflow is about to be told."""
-    before = set(place.bundles.glob("*"))
-    yield lambda: {path for path in place.bundles.glob("*") if len(path.name) == HASH} - before
+    before = set(place.bundles.folder.glob("*"))
+    yield lambda: {path for path in place.bundles.folder.glob("*") if len(path.name) == HASH} - before
 
 
 @contextlib.contextmanager

@@ -50,7 +50,11 @@ def opened(folder: Path, kind: type[Installation] = Installation, *, known_until
     """The use case with its first model, at day BEGIN."""
     machines.write_usecase(folder / "usecases", **world)
     settings = Settings(
-        home=folder / "home", usecase_path=str(folder / "usecases"), usecase=machines.NAME, service_port=free_port()
+        home=folder / "home",
+        usecase_path=str(folder / "usecases"),
+        usecase=machines.NAME,
+        service_port=free_port(),
+        keep="store",  # an answer is in the store once it is given: the looks of this story come right after
     )
     place = kind.open(machines.NAME, settings)
     refresh_all(place, moment(known_until))

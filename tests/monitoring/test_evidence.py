@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_code.bundle import BundleContents, write_bundle
+from model_code.bundle import BundleContents, Inputs
 from model_code.cases import Cases
 from model_code.errors import DataError
 from model_code.installation import Installation
@@ -35,9 +35,10 @@ def bundle_of(place: Installation, champion: Champion, cases: Cases) -> str:
         seed=1,
         golden_features=golden.features,
         golden_lead=golden.rows["step"].to_numpy(),
+        inputs=Inputs.of(cases.features),
         training_parameters={},
     )
-    return write_bundle(place.bundles, contents).hash
+    return place.bundles.write(contents).hash
 
 
 def promote(place: Installation, at: datetime, version: str, bundle: str, before: tuple[str, str] | None) -> None:

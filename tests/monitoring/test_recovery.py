@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from model_code.evidence import Evidence, OriginEvidence, SeriesEvidence
-from model_code.usecase import Policy
+from model_code.specification import Policy
 from monitoring.recovery import recovery_of
 
 START = datetime(2024, 3, 1, tzinfo=UTC)

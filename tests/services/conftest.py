@@ -1,11 +1,13 @@
 """One real service process for the session, serving the tiny use case."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from model_code.installation import Installation
+from model_code.predictions import Prediction
 from services.client import ForecastClient
 from services.rollout.local import LocalTarget
 from tests.conftest import free_port
@@ -20,6 +22,12 @@ class Served:
         self.target = LocalTarget(place.settings)
         self.ridge = make_known(place, "1", "ridge")
         self.naive = make_known(place, "2", "naive")
+
+    def stored(self, request_id: str, rows: int) -> list[Prediction]:
+        """What the store has of a request, once it has that many rows."""
+        while len(kept := self.place.predictions.by_request(request_id, tiny.NAME)) < rows:
+            time.sleep(0.05)
+        return kept
 
     def point_at(self, bundle: str, previous: str | None = None) -> None:
         """Move the pointer and wait until the service followed."""

@@ -1,7 +1,10 @@
 """Rollout to a local process: found again, replaced after a kill, never mistaken for another process."""
 
+import os
 import shutil
+import signal
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,7 +15,7 @@ import pytest
 from model_code.errors import RolloutError
 from model_code.usecase import load_usecase
 from services.rollout.local import LocalTarget
-from services.rollout.process import ProcessFile, end, start_detached, tail
+from services.rollout.process import ProcessFile, alone, end, start_detached, start_recorded, tail
 from tests.services import tiny
 from tests.services.conftest import Served, installation
 
@@ -87,12 +90,52 @@ def test_wait_ready__bundle_that_does_not_come_tells_why(served: Served) -> None
         served.target.wait_ready("1" * 64, timeout=0.2)
 
 
+def test_deploy__refused_bundle_fails_at_once_with_the_reason(served: Served) -> None:
+    altered = "0" * 64
+    folder = served.place.bundles.folder
+    shutil.copytree(folder / served.naive, folder / altered)
+    served.place.pointers.move(tiny.NAME, altered, served.ridge)
+    try:
+        with pytest.raises(RolloutError, match=r"bundle 000000000000 is refused: .*its manifest has the hash"):
+            served.target.deploy(served.place.usecase, timeout=600.0)
+        assert served.target.status().bundle == served.ridge
+    finally:
+        shutil.rmtree(folder / altered)
+
+
+def test_deploy__bundle_that_was_put_right_is_not_failed_for_its_old_refusal(served: Served) -> None:
+    folder = served.place.bundles.folder
+    (folder / served.naive).rename(folder / "aside")
+    served.place.pointers.move(tiny.NAME, served.naive, served.ridge)
+    try:
+        while "is refused" not in served.target.status().reason:
+            time.sleep(0.05)
+    finally:
+        (folder / "aside").rename(folder / served.naive)
+
+    assert served.target.deploy(served.place.usecase).bundle == served.naive
+
+
+def test_deploy__first_bundle_that_is_missing_fails_at_once(tmp_path: Path) -> None:
+    place = installation(tmp_path)
+    place.pointers.move(tiny.NAME, "0" * 64, None)
+    target = LocalTarget(place.settings)
+    try:
+        with pytest.raises(RolloutError, match="bundle 000000000000 is refused: no bundle 000000000000 in"):
+            target.deploy(place.usecase, timeout=600.0)
+    finally:
+        target.stop()
+
+
 def test_stop__recycled_process_id_is_left_alone(tmp_path: Path) -> None:
     settings = tiny.settings_for(tmp_path, tmp_path, 1)
     stranger = start_detached([sys.executable, "-c", "import time; time.sleep(600)"], {}, tmp_path / "log")
     try:
         file = tmp_path / "run" / "service-1.json"
-        ProcessFile(pid=stranger.pid, started=stranger.create_time() - 1, usecase=tiny.NAME).write(file)
+        file.parent.mkdir()
+        stat = Path(f"/proc/{stranger.pid}/stat").read_text().split()
+        stat[21] = str(int(stat[21]) - 1)  # started a tick earlier
+        file.write_text(ProcessFile(usecase=tiny.NAME, stat=" ".join(stat)).model_dump_json())
 
         target = LocalTarget(settings)
         assert not target.status().running
@@ -120,7 +163,54 @@ def test_end__kills_what_does_not_listen(tmp_path: Path) -> None:
     assert not process.is_running()
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"pid": 1}'])
+def test_process_file__tells_of_the_command_once_it_is_started(tmp_path: Path) -> None:
+    file = tmp_path / "run" / "file"
+    with alone(tmp_path / "run" / "lock") as lock:
+        command = [sys.executable, "-c", "import time; time.sleep(600)", 'it\'s "quoted"']
+        process = start_recorded(command, {"PATH": os.environ["PATH"]}, tmp_path / "log", file, tiny.NAME, lock)
+    try:
+        known = ProcessFile.read(file)
+        assert known is not None
+        assert (known.process(), known.usecase) == (process, tiny.NAME)
+        while process.cmdline() != command:
+            time.sleep(0.01)
+        with alone(tmp_path / "run" / "lock"):  # or this would wait for ever: the command must not hold it
+            pass
+    finally:
+        end(process, 5.0)
+    assert known.process() is None
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from services.rollout.process import alone, start_recorded
+
+real = os.posix_spawn
+def killed(*args, **kwargs):
+    real(*args, **kwargs)
+    os.kill(os.getpid(), signal.SIGKILL)
+os.posix_spawn = killed
+folder = Path(sys.argv[1])
+with alone(folder / "lock") as lock:
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    start_recorded(command, dict(os.environ), folder / "log", folder / "file", "tiny_load", lock)
+"""
+
+
+def test_start__killed_right_after_the_start_leaves_no_process_untold(tmp_path: Path) -> None:
+    starter = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], cwd=Path(__file__).parents[2], check=False)
+
+    assert starter.returncode == -signal.SIGKILL
+    with alone(tmp_path / "lock"):  # what a second starter does first
+        known = ProcessFile.read(tmp_path / "file")
+    assert known is not None
+    process = known.process()
+    assert process is not None
+    end(process, 5.0)
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"usecase": "tiny_load"}', '{"usecase": "tiny_load", "stat": "1 (sh) S"}'])
 def test_process_file__damaged_is_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "file").write_text(content)
 

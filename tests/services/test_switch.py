@@ -1,6 +1,7 @@
 """Following the pointer: no request fails in a switch, and a bundle that is not whole never answers."""
 
 import shutil
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -53,7 +54,8 @@ def test_switch__fails_no_request_and_mixes_no_bundles(served: Served) -> None:
 
 def test_switch__altered_bundle_is_refused_and_the_old_one_goes_on(served: Served, client: ForecastClient) -> None:
     altered = "0" * 64
-    shutil.copytree(served.place.bundles / served.naive, served.place.bundles / altered)
+    folder = served.place.bundles.folder
+    shutil.copytree(folder / served.naive, folder / altered)
     served.place.pointers.move(tiny.NAME, altered, served.ridge)
     try:
         while "its manifest has the hash" not in (told := client.model()).reason:
@@ -63,7 +65,7 @@ def test_switch__altered_bundle_is_refused_and_the_old_one_goes_on(served: Serve
         assert not client.ready()
         assert client.forecast().bundle == served.ridge
     finally:
-        shutil.rmtree(served.place.bundles / altered)
+        shutil.rmtree(folder / altered)
 
     served.point_at(served.ridge)
     assert client.ready()
@@ -78,7 +80,7 @@ def test_running__without_a_promotion_says_what_is_missing(place: Installation) 
     running = Running(place)
     running.start()
     try:
-        assert not running.ready
+        assert running.unready
         with pytest.raises(NotReady, match="no bundle of tiny_load is promoted yet"):
             running.forecast(ForecastRequest())
     finally:
@@ -91,13 +93,34 @@ def test_running__previous_bundle_answers_again_without_its_folder(place: Instal
     running = Running(place)
     running._watcher.look()
     running._watcher.look()  # the second look has time for the previous bundle
-    shutil.rmtree(place.bundles / old)
+    shutil.rmtree(place.bundles.folder / old)
 
     place.pointers.move(tiny.NAME, old, new)
     running._watcher.look()
 
-    assert running.ready
+    assert not running.unready
     assert running.forecast(ForecastRequest()).bundle == old
+
+
+def test_running__stays_ready_while_the_pointer_cannot_be_read(place: Installation) -> None:
+    first, second = make_known(place, "1", "ridge"), make_known(place, "2", "naive")
+    place.pointers.move(tiny.NAME, first, None)
+    running, fresh = Running(place), Running(Installation.open(tiny.NAME, place.settings))
+    running._watcher.look()
+    with sqlite3.connect(place.sql.url.database or "") as database:
+        database.execute("ALTER TABLE pointer RENAME COLUMN wanted TO gone")
+    running._watcher.look()
+    fresh._watcher.look()
+
+    assert not running.unready, "all replicas would be taken out at once, with a working model in each"
+    assert running.serving().bundle.hash == first
+    assert fresh.unready, "one that never knew what is wanted cannot be ready"
+
+    with sqlite3.connect(place.sql.url.database or "") as database:
+        database.execute("ALTER TABLE pointer RENAME COLUMN gone TO wanted")
+    place.pointers.move(tiny.NAME, second, first)
+    running._watcher.look()
+    assert running.serving().bundle.hash == second
 
 
 def test_running__bundle_of_another_use_case_is_refused(place: Installation, tmp_path: Path) -> None:
@@ -110,6 +133,6 @@ def test_running__bundle_of_another_use_case_is_refused(place: Installation, tmp
 
     running._watcher.look()
 
-    assert not running.ready
+    assert running.unready
     with pytest.raises(NotReady, match="is of tiny_load"):
         running.forecast(ForecastRequest())

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from model_code.bundle import BundleContents, BundleRef, write_bundle
+from model_code.bundle import BundleContents, BundleRef, Inputs
 from model_code.calibration import Calibration
 from model_code.cases import build_cases
 from model_code.data.known import KnownHistory
@@ -101,9 +101,10 @@ def make_bundle(place: Installation, family: str, **parameters: float) -> Bundle
         seed=1,
         golden_features=cases.features.head(8),
         golden_lead=steps[:8],
+        inputs=Inputs.of(cases.features),
         training_parameters={"family": family},
     )
-    return write_bundle(place.bundles, contents)
+    return place.bundles.write(contents)
 
 
 def promotion_of(version: str, bundle: str) -> Entry:

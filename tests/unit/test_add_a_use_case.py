@@ -13,8 +13,8 @@ from model_code.data.sources import make_source
 from model_code.installation import Installation
 from model_code.series import conditions
 from model_code.settings import Settings
+from model_code.specification import Candidate
 from model_code.training import fit
-from model_code.usecase import Candidate
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "add-a-use-case.md"
 NOW = pd.Timestamp("2024-04-20T05:00Z")

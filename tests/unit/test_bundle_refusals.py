@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model_code.bundle import BundleRef, load_bundle, write_bundle
+from model_code.bundle import BundleRef, Inputs, load_bundle, write_bundle
 from model_code.bundle import load as loading
 from model_code.calibration import Calibration
 from model_code.errors import BundleError, ConfigurationError, EvenkeelError, InvalidRequest
@@ -35,7 +35,7 @@ def every_file(ref: BundleRef) -> list[Path]:
 
 def test_load_bundle__refuses_any_flipped_bit(ref: BundleRef) -> None:
     files = every_file(ref)
-    assert len(files) == 7
+    assert len(files) == 8
     for path in files:
         content = path.read_bytes()
         for place in (0, len(content) // 2, len(content) - 1):
@@ -117,7 +117,7 @@ def test_load_bundle__accepts_a_bundle_that_was_sealed_again(ref: BundleRef) -> 
 @pytest.mark.parametrize(
     ("manifest", "told"),
     [
-        ({"format": "evenkeel-bundle/2"}, r"format 'evenkeel-bundle/2'.*reads evenkeel-bundle/1"),
+        ({"format": "evenkeel-bundle/1"}, r"format 'evenkeel-bundle/1'.*reads evenkeel-bundle/2"),
         ({"format": None}, "format None"),
         ({"surprise": 1}, "surprise"),
         ({"seed": "many"}, "seed"),
@@ -132,7 +132,7 @@ def test_load_bundle__accepts_a_bundle_that_was_sealed_again(ref: BundleRef) -> 
         ({"usecase": "other"}, "usecase: the manifest says other"),
         ({"task": "classification"}, "task: the manifest says"),
         ({"parameters": {"task": "forecast", "baseline": "hour"}}, "parameters: the manifest says"),
-        ({"feature_columns": ["hour", "yesterday"]}, "feature_columns: the manifest says"),
+        ({"feature_columns": ["hour", "yesterday"]}, "inputs: the manifest says"),
         ({"features_version": "0" * 64}, "features_version: the manifest says"),
     ],
 )
@@ -172,6 +172,8 @@ def golden(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
         pytest.param(lambda f: (f / "calibration.json").write_text('{"x": 1}'), "calibration.json", id="calibration"),
         pytest.param(lambda f: (f / "usecase.yaml").write_text("name: [oh"), "usecase.yaml", id="yaml"),
         pytest.param(lambda f: (f / "usecase.yaml").write_text("name: little"), "usecase.yaml", id="spec"),
+        pytest.param(lambda f: edit_json(f / "inputs.json", lambda i: {"columns": i["columns"][::-1]}), "inputs: the manifest", id="inputs"),
+        pytest.param(lambda f: edit_json(f / "inputs.json", lambda i: {"columns": []}), "inputs.json", id="no-inputs"),
         pytest.param(lambda f: (f / "profile.json").write_text("3"), "profile.json", id="profile"),
         pytest.param(lambda f: (f / "model" / "naive.json").write_text("{}"), "model of the bundle", id="model"),
         pytest.param(lambda f: edit_json(f / "model" / "naive.json", lambda m: {**m, "asked": []}), "differ: value", id="other-model"),
@@ -188,8 +190,9 @@ def test_load_bundle__golden_answers_have_room_for_single_precision(ref: BundleR
 
 def test_load_bundle__refuses_a_broken_booster(tmp_path: Path) -> None:
     ref = write_bundle(tmp_path / "store", little_contents(tmp_path, "xgboost"))
+    bundle = load(ref, sealed(ref, lambda folder: (folder / "model" / "booster.ubj").write_bytes(b"{L\x00")))
     with pytest.raises(BundleError, match="model of the bundle is not understood"):
-        load(ref, sealed(ref, lambda folder: (folder / "model" / "booster.ubj").write_bytes(b"{L\x00")))
+        _ = bundle.model  # the ONNX form answers until it is asked for
 
 
 @pytest.mark.parametrize(
@@ -212,6 +215,7 @@ def test_load_bundle__refuses_what_is_too_large(ref: BundleRef, bound: str, limi
         pytest.param(lambda c: {"lineage": {"load": "new"}}, BundleError, "lineage", id="lineage"),
         pytest.param(lambda c: {"calibration": Calibration.none()}, BundleError, "without an interval", id="calibration"),
         pytest.param(lambda c: {"golden_features": c.golden_features[:0], "golden_lead": c.golden_lead[:0]}, BundleError, "0 golden", id="none"),
+        pytest.param(lambda c: {"inputs": Inputs.of(c.golden_features[["hour"]])}, BundleError, "inputs are not of", id="inputs"),
         pytest.param(lambda c: {"golden_features": c.golden_features[["hour"]]}, InvalidRequest, "yesterday", id="golden"),
     ],
 )  # fmt: skip

@@ -12,6 +12,7 @@ import pytest
 from model_code.bundle import BundleContents, load_bundle, write_bundle
 from model_code.errors import BundleError
 from tests.bundle_cases import edit_json, little_contents
+from tests.forks import forking
 
 CALLS = ("mkdir", "rename", "fsync")
 MOST_CALLS = 40
@@ -19,7 +20,8 @@ MOST_CALLS = 40
 
 def in_child(work: Callable[[], object]) -> int:
     """Do the work in a forked child; its exit code, or minus the signal that ended it."""
-    pid = os.fork()
+    with forking():
+        pid = os.fork()
     if pid == 0:
         code = 1
         try:
@@ -81,7 +83,8 @@ def test_write_bundle__many_writers_at_once(tmp_path: Path) -> None:
     contents = [little_contents(tmp_path, "naive", seed=seed) for seed in (1, 2)]
     children = []
     for number in range(8):
-        pid = os.fork()
+        with forking():
+            pid = os.fork()
         if pid == 0:
             try:
                 ref = write_bundle(root, contents[number % 2])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from model_code.calibration import Calibration
 from model_code.errors import DataError, InvalidRequest, TooLittleData
-from model_code.usecase import Interval
+from model_code.specification import Interval
 
 STEPS = 12
 

@@ -33,3 +33,11 @@ def test_pointers__use_cases_do_not_touch_each_other(engine):
 def test_pointers__a_second_program_sees_the_move(engine):
     Pointers(engine).move("demand", "a", None)
     assert Pointers(engine).get("demand").wanted == "a"
+
+
+def test_pointers__tell_every_bundle_that_they_name(engine):
+    pointers = Pointers(engine)
+    assert pointers.bundles() == set()
+    pointers.move("demand", "a", None)
+    pointers.move("churn", "b", "c")
+    assert pointers.bundles() == {"a", "b", "c"}

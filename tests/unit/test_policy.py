@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from model_code.evidence import Action, Evidence, SeriesEvidence
 from model_code.policy import decide
-from model_code.usecase import Policy
+from model_code.specification import Policy
 from tests.unit.policy_cases import DAY, NOW, action, evidence, series
 
 P = Policy()

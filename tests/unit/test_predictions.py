@@ -3,9 +3,12 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 from pydantic import ValidationError
 
+from model_code import sql
 from model_code.errors import StoreError
+from model_code.prediction_table import LOOSENED, TABLE
 from model_code.predictions import Prediction, PredictionStore, prediction_id
 
 ORIGIN = datetime(2014, 7, 1, tzinfo=UTC)
@@ -99,7 +102,7 @@ def test_prediction_store__between_has_the_same_columns_and_types_when_empty(eng
     store.add(predictions(n))
     frame = store.between("demand", ORIGIN, ORIGIN + timedelta(days=1))
     assert len(frame) == n
-    assert list(frame.columns) == list(Prediction.model_fields) or set(frame.columns) == set(Prediction.model_fields)
+    assert set(frame.columns) == set(Prediction.model_fields) - {"latency_us", "features"}
     types = {name: str(frame[name].dtype) for name in ("origin", "time", "made_at", "value", "lead_seconds")}
     assert types == dict.fromkeys(("origin", "time", "made_at"), "datetime64[us, UTC]") | {
         "value": "float64",
@@ -133,16 +136,12 @@ def test_prediction_store__two_programs_may_add_the_same_at_once(engine, sql_url
 
 
 def add_all(url, position):
-    from model_code import sql
-
     store = PredictionStore(sql.engine(url))
     for day in range(40):
         store.add(predictions(10, request=f"r{day}", origin=ORIGIN + timedelta(days=day), value=float(position)))
 
 
 def test_prediction_store__a_full_disk_keeps_nothing_of_the_call(tmp_path):
-    from model_code import sql
-
     engine = sql.engine(f"sqlite:///{tmp_path / 'state.db'}")
     store = PredictionStore(engine)
     store.add(predictions(1))
@@ -159,3 +158,76 @@ def test_prediction_store__a_full_disk_keeps_nothing_of_the_call(tmp_path):
 def test_prediction__refuses_what_cannot_be_judged(wrong):
     with pytest.raises(ValidationError):
         predictions(1, **wrong)
+
+
+def test_prediction_store__what_tells_no_time_is_kept_and_not_judged(engine):
+    store = PredictionStore(engine)
+    told = predictions(1, request="r2")
+    untold = [
+        each.model_copy(
+            update=dict.fromkeys(missing) | {"prediction_id": str(i), "position": i, "features": b"\0" * 16, "route": "predict"}
+        )
+        for i, missing in enumerate([LOOSENED, *([name] for name in LOOSENED)])
+        for each in predictions(1)
+    ]
+    assert store.add(told + untold) == 6
+    assert sorted(store.by_request("r1"), key=lambda each: each.position) == untold
+    for by in ("origin", "time"):
+        frame = store.between("demand", ORIGIN - timedelta(days=1), ORIGIN + timedelta(days=1), by=by)
+        assert list(frame["request_id"]) == ["r2"]
+
+
+def test_prediction_store__rows_of_a_request_come_in_their_order(engine):
+    store = PredictionStore(engine)
+    rows = [
+        each.model_copy(update={"prediction_id": str(99 - i), "position": i, "entity": None, "time": None})
+        for i in range(12)
+        for each in predictions(1)
+    ]
+    store.add(reversed(rows))
+    assert [each.position for each in store.by_request("r1")] == list(range(12))
+
+
+def first_release(engine):
+    """The table as the first release made it, with three rows."""
+    old = sa.Table("prediction", sa.MetaData())
+    for column in TABLE.c:
+        if column.name not in ("route", "position", "latency_us", "features"):
+            optional = column.name in ("lower", "upper")
+            old.append_column(sa.Column(column.name, column.type, primary_key=column.primary_key, nullable=optional))
+    sa.Index("ix_prediction_request_id", old.c.request_id)
+    sa.Index("prediction_by_origin", old.c.usecase, old.c.origin)
+    sa.Index("prediction_by_time", old.c.usecase, old.c.time)
+    old.create(engine)
+    rows = [each.model_dump(include=set(old.c.keys())) for each in predictions(3)]
+    with sql.transaction(engine) as connection:
+        connection.execute(sa.insert(old), rows)
+
+
+def test_prediction_store__a_table_of_the_first_release_is_brought_up_to_date(engine):
+    first_release(engine)
+    store = PredictionStore(engine)
+    assert store.by_request("r1") == predictions(3)
+    untold = predictions(1, request="r2")[0].model_copy(update=dict.fromkeys(LOOSENED) | {"latency_us": 5})
+    assert store.add([untold]) == 1
+    assert PredictionStore(engine).by_request("r2") == [untold]
+    assert {index["name"] for index in sa.inspect(engine).get_indexes("prediction")} == {i.name for i in TABLE.indexes}
+    assert sa.inspect(engine).get_table_names() == ["prediction"]
+
+
+def test_prediction_store__many_programs_may_bring_one_table_up_to_date(engine, sql_url, programs):
+    first_release(engine)
+    barrier = programs.Barrier(4)
+    starting = [programs.Process(target=open_at_once, args=(sql_url, barrier)) for _ in range(4)]
+    for program in starting:
+        program.start()
+    for program in starting:
+        program.join(60)
+    assert [program.exitcode for program in starting] == [0] * 4
+    assert len(PredictionStore(engine).by_request("r1")) == 3
+
+
+def open_at_once(url, barrier):
+    engine = sql.engine(url)
+    barrier.wait()
+    PredictionStore(engine)

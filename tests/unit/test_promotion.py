@@ -11,8 +11,8 @@ from model_code.ledger import Ledger
 from model_code.pointer import Pointers
 from model_code.promotion import STEPS, Promoter
 from model_code.registry import Registry
+from model_code.specification import Promotion
 from model_code.standing import standing
-from model_code.usecase import Promotion
 from model_code.verdict import paired_verdict
 
 AT = datetime(2014, 7, 1, tzinfo=UTC)

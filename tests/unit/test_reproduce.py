@@ -11,7 +11,7 @@ from uuid import uuid4
 import pandas as pd
 import pytest
 
-from model_code.bundle import BundleContents, BundleRef, write_bundle
+from model_code.bundle import BundleContents, BundleRef
 from model_code.errors import BundleError, RegistryError, StoreError
 from model_code.installation import Installation
 from model_code.models import make_model
@@ -31,7 +31,7 @@ class Trained:
 
     def altered(self, **changes: object) -> str:
         """Version of a consistent bundle whose contents are not what its record leads to."""
-        forged = write_bundle(self.place.bundles, dataclasses.replace(self.contents, **changes))
+        forged = self.place.bundles.write(dataclasses.replace(self.contents, **changes))
         return self.place.registry.register(forged, self.place.bundle(forged.hash).manifest.model_dump(mode="json"), {})
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_code.usecase import Promotion
+from model_code.specification import Promotion
 from model_code.verdict import paired_verdict
 
 SPEC = Promotion(min_origins=4, confidence=0.9, min_gain=0.0)

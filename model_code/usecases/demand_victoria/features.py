@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from model_code.features import DAY, is_holiday, lagged, same_day_type, series, time_of_day, trailing
+from model_code.data.observed import Observed
+from model_code.features import DAY, Columns, by_entity, lagged, last_known, mean, series
+from model_code.local_days import local_days
 from model_code.weather_day import weather_day
 
 if TYPE_CHECKING:
@@ -21,8 +23,7 @@ def build(known: "Known", origin: pd.Timestamp, rows: pd.DataFrame, spec: "UseCa
     Returns:
         Float columns, same order as `rows`. Demand in GW, temperature in °C.
     """
-    parts = [_entity(known, origin, str(entity), group, spec) for entity, group in rows.groupby("entity", sort=False)]
-    return pd.concat(parts).reindex(rows.index).reset_index(drop=True)
+    return by_entity(rows, lambda entity, times: _entity(known, origin, entity, times, spec))
 
 
 def context(after: "Known", origin: pd.Timestamp, entity: str, spec: "UseCaseSpec") -> dict[str, float]:
@@ -34,45 +35,34 @@ def context(after: "Known", origin: pd.Timestamp, entity: str, spec: "UseCaseSpe
     return weather_day(series(after["weather"], entity, "temperature"), origin, spec.timezone, PLACE)
 
 
-def _entity(known: "Known", origin: pd.Timestamp, entity: str, rows: pd.DataFrame, spec: "UseCaseSpec") -> pd.DataFrame:
-    times = pd.DatetimeIndex(rows["time"])
-    demand = series(known["demand"], entity, "demand")
-    columns = {
+def _entity(known: "Known", origin: pd.Timestamp, entity: str, times: np.ndarray, spec: "UseCaseSpec") -> Columns:
+    demand, days = known.observed("demand", entity, "demand"), local_days(times, spec.timezone, PLACE)
+    return {
         "demand_yesterday": lagged(demand, times, [DAY, 2 * DAY]),
         "demand_two_days_ago": lagged(demand, times, [2 * DAY, 3 * DAY]),
         "demand_same_time_last_week": lagged(demand, times, [7 * DAY, 14 * DAY]),
         "demand_same_time_two_weeks_ago": lagged(demand, times, [14 * DAY, 7 * DAY]),
-        "demand_last_day_mean": trailing(demand, origin, DAY).mean(),
-        "demand_last_week_mean": trailing(demand, origin, 7 * DAY).mean(),
-        **_calendar(times, demand, spec.timezone),
-        **_weather(series(known["weather"], entity, "temperature"), times, origin),
-    }
-    return pd.DataFrame(columns, index=rows.index, dtype=float)
-
-
-def _calendar(times: pd.DatetimeIndex, demand: pd.Series, timezone: str) -> dict[str, np.ndarray]:
-    local = times.tz_convert(timezone)
-    days = pd.date_range(local[0].normalize() - 15 * DAY, local[-1].normalize(), freq="D")
-    off_on = dict(zip(days.date, np.maximum(days.dayofweek >= 5, is_holiday(days, *PLACE)), strict=True))
-    off = np.array([off_on[day] for day in local.date])
-    return {
-        **time_of_day(local, harmonics=3),
-        "demand_same_day_type": same_day_type(demand, times, off, off_on, local),
-        "weekday": local.dayofweek.to_numpy(float),
-        "day_off": off,
-        "day_off_yesterday": np.array([off_on[day] for day in (local - DAY).date]),
-        "holiday": is_holiday(local, *PLACE),
-        "holiday_last_week": is_holiday(local - 7 * DAY, *PLACE),
+        "demand_last_day_mean": mean(last_known(demand, origin, DAY)),
+        "demand_last_week_mean": mean(last_known(demand, origin, 7 * DAY)),
+        **days.time_of_day(harmonics=3),
+        "demand_same_day_type": days.same_day_type(demand),
+        "weekday": days.weekday,
+        "day_off": days.day_off,
+        "day_off_yesterday": days.day_off_yesterday,
+        "holiday": days.holiday,
+        "holiday_last_week": days.holiday_last_week,
+        **_weather(known.observed("weather", entity, "temperature"), times, origin),
     }
 
 
-def _weather(temperature: pd.Series, times: pd.DatetimeIndex, origin: pd.Timestamp) -> dict[str, object]:
-    last_day = trailing(temperature, origin, DAY)
+def _weather(temperature: Observed, times: np.ndarray, origin: pd.Timestamp) -> Columns:
+    last_day = last_known(temperature, origin, DAY)
+    known = len(last_day) > 0
     return {
-        "temperature_last": last_day.iloc[-1] if len(last_day) else np.nan,
-        "temperature_last_day_mean": last_day.mean(),
-        "temperature_last_day_max": last_day.max(),
-        "temperature_last_day_min": last_day.min(),
+        "temperature_last": last_day[-1] if known else np.nan,
+        "temperature_last_day_mean": mean(last_day),
+        "temperature_last_day_max": last_day.max() if known else np.nan,
+        "temperature_last_day_min": last_day.min() if known else np.nan,
         "temperature_yesterday": lagged(temperature, times, [DAY, 2 * DAY]),
         "temperature_last_week": lagged(temperature, times, [7 * DAY, 14 * DAY]),
     }

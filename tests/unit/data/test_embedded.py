@@ -10,8 +10,8 @@ import pytest
 
 from model_code.data.embedded import EmbeddedData, read_dataset, unpickle_frame
 from model_code.errors import ConfigurationError, SourceChanged, StoreError
+from model_code.feeds import EmbeddedSource
 from model_code.settings import Settings
-from model_code.usecase import EmbeddedSource
 from tests.source_cases import ELECDEMAND, gather, usecase_with, utc
 
 SOURCE = EmbeddedSource.model_validate(ELECDEMAND)

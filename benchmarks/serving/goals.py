@@ -1,0 +1,88 @@
+"""What was promised, beside what was measured."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from benchmarks.serving.ours import NAME
+
+if TYPE_CHECKING:
+    from benchmarks.serving.results import Results
+
+BATCH_FORMATS = ("arrow", "parquet", "csv")
+HAND_WRITTEN = ("fastapi", "fastapi-raw")
+KEPT, MISSED = "kept", "**missed**"
+
+
+def goals(results: "Results") -> str:
+    """Markdown: a line for each goal whose figures are there."""
+    lines = ["| promise | measured | |", "|---|---|---|"]
+    for promise, measured, held in [*_costs(results), *_ahead(results), *_batches(results), *_drills()]:
+        lines.append(f"| {promise} | {measured} | {KEPT if held else MISSED} |")
+    return "\n".join(lines)
+
+
+Told = Iterator[tuple[str, str, bool]]
+
+
+def _costs(results: "Results") -> Told:
+    ours = results.median(NAME, "single_8_cpu_ms")
+    peers = [found for name in HAND_WRITTEN if (found := results.median(name, "single_8_cpu_ms")) is not None]
+    if ours is not None and peers:
+        ratio = ours / min(peers)
+        yield "CPU per prediction ≤ 1.0 × the cheaper FastAPI, which keeps nothing", f"{ours:.3f} ms, {ratio:.2f} ×", ratio <= 1
+    p50, p99 = results.median(NAME, "single_1_p50"), results.median(NAME, "single_1_p99")
+    if p50 is not None and p99 is not None:
+        yield "at concurrency 1, p99 ≤ 2 × p50", f"{p50:.2f} and {p99:.2f} ms, {p99 / p50:.2f} ×", p99 <= 2 * p50
+    for key, what, unit in (("start_s", "start to first answer", "s"), ("idle_pss", "idle memory", "MB")):
+        ours, plain = results.median(NAME, key), results.median("bentoml", key)
+        if ours is not None and plain is not None:
+            beside = results.median("fastapi", key)
+            measured = f"{ours:.3g} {unit}, {ours / plain:.2f} ×" + (f" (FastAPI {beside:.3g} {unit})" if beside else "")
+            yield f"{what} ≤ 1.1 × plain BentoML", measured, ours <= 1.1 * plain
+
+
+def _ahead(results: "Results") -> Told:
+    yield from _best(results, "single_64_p50", "p50 at concurrency 64", min, "ms")
+    yield from _best(results, "single_64_p99", "p99 at concurrency 64", min, "ms")
+    yield from _best(results, "single_64_rate", "predictions/s with 1 worker", max, "/s")
+    yield from _best(results, "two_64_rate", "predictions/s with 2 workers", max, "/s")
+    yield from _best(results, "rows_1_p50", "1,000 rows a request, one at a time", min, "ms")
+    yield from _best(results, "rows_8_rate", "1,000 rows a request, eight at a time", max, "requests/s")
+
+
+def _best(results: "Results", key: str, what: str, better: Callable[..., float], unit: str) -> Told:
+    ours = results.median(NAME, key)
+    peers = {name: found for name in results.figures if name != NAME and (found := results.median(name, key)) is not None}
+    if ours is None or not peers:
+        return
+    name, best = better(peers.items(), key=lambda item: item[1])
+    yield f"{what}: ahead of every peer", f"{ours:,.4g} {unit}; best peer {name} {best:,.4g}", better(ours, best) == ours
+
+
+def _batches(results: "Results") -> Told:
+    rates = {name: found for name in results.figures if name != NAME and (found := results.median(name, "rows_8_rate"))}
+    for form in BATCH_FORMATS:
+        seconds, peak = results.median(NAME, f"batch_{form}_s"), results.median(NAME, f"batch_{form}_peak_mb")
+        if seconds is None or peak is None:
+            continue
+        beside, held = "", peak <= 300
+        if rates:
+            name, rate = max(rates.items(), key=lambda item: item[1])
+            beside = f"; best peer {name} {1_000 / rate:.1f} s by requests of 1,000"
+            held = held and seconds <= 1_000 / rate
+        yield (
+            f"1 M rows by `/batch`, {form}: ahead of every peer, ≤ 300 MB over idle",
+            f"{seconds:.1f} s, {peak:.0f} MB{beside}",
+            held,
+        )
+
+
+def _drills() -> Told:
+    from benchmarks.serving.results import FOLDER
+
+    for name in ("kills", "reloads", "outage"):
+        file = FOLDER / f"{name}.json"
+        if file.exists():
+            told = json.loads(file.read_text())
+            yield told["promise"], told["measured"], told["kept"]

@@ -1,0 +1,52 @@
+"""What is built: one registry version of a use case with its verified bundle."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from model_code.errors import RegistryError
+from model_code.installation import Installation
+
+CHAMPION = "champion"
+
+
+class Release(BaseModel):
+    """One version of a use case's model, ready to be packed.
+
+    Attributes:
+        usecase: Name of the use case.
+        version: Number in the registry.
+        bundle: SHA-256 of the bundle's manifest.
+        family: Model family, which decides which libraries an image needs.
+        folder: Where the bundle lies on this machine; every file was verified.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    usecase: str
+    version: str
+    bundle: str
+    family: str
+    folder: Path
+
+
+def release_of(place: Installation, version: str | None = None) -> Release:
+    """The release of a version.
+
+    Args:
+        place: The use case's installation.
+        version: Number in the registry. Default: the champion's.
+
+    Raises:
+        RegistryError: There is no such version, or no champion yet.
+        BundleError: Its bundle is missing or altered.
+    """
+    name = place.usecase.name
+    chosen = version or place.registry.version_of(name, CHAMPION)
+    if chosen is None:
+        raise RegistryError(f"{name} has no champion yet", hint="promote a version first (make up), or name one: VERSION=n")
+    known = [each.version for each in place.registry.versions(name)]
+    if chosen not in known:
+        raise RegistryError(f"{name} has no version {chosen}", hint=f"there are: {', '.join(known) or 'none'}")
+    bundle = place.bundle_of(chosen)
+    return Release(usecase=name, version=chosen, bundle=bundle.hash, family=bundle.manifest.family, folder=bundle.path)

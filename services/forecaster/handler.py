@@ -1,0 +1,186 @@
+"""The one handler of rows of features: check, predict, keep; the routes around it only parse and write."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from model_code.bundle import Predicted
+from model_code.usecase import UseCaseSpec
+from services.forecaster.problems import TooManyRows, WrongField
+from services.forecaster.watcher import Serving
+from services.keeping.keeper import Keeper
+from services.keeping.record import Kept
+
+INLINE_ROWS = 64  # more are predicted in a thread, so that other requests are not kept waiting
+MICROSECOND = timedelta(microseconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Question:
+    """Rows of features, parsed.
+
+    Attributes:
+        route: Which way it came: predict, infer or batch.
+        matrix: (n, k) float64 in the order of the bundle's columns, NaN is not known.
+        lead: (n,) lead times in steps; None for a classification.
+        entity: (n,) what each row is about; None where not told.
+        origin: When the forecast is made, microseconds since the epoch; None where not told.
+        arrived: `time.perf_counter_ns()` at the request's head.
+        first_row: Number of the first row within the request, where it comes in chunks.
+    """
+
+    route: str
+    request_id: str
+    asked_by: str
+    matrix: np.ndarray
+    lead: np.ndarray | None
+    entity: list[str] | None
+    origin: int | None
+    arrived: int
+    first_row: int = 0
+
+
+class Handler:
+    """Answers questions with the bundle that it is given; every answer is kept before it is returned.
+
+    Args:
+        keeper: Where predictions are kept.
+        clock: Microseconds since the epoch.
+        threads: Predictions of many rows at once.
+        count: Told how many predictions were kept.
+    """
+
+    def __init__(self, keeper: Keeper, clock: Callable[[], int], threads: int, count: Callable[[int], None]) -> None:
+        self._keeper = keeper
+        self._clock = clock
+        self._count = count
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="predict")
+
+    async def answer(self, question: Question, serving: Serving) -> Predicted:
+        """Check, predict, keep.
+
+        Raises:
+            InvalidRequest: The rows are not what the model takes.
+            BundleError: The model gave what cannot be an answer.
+            StoreError: The predictions could not be kept; there is no answer then.
+        """
+        if len(question.matrix) <= INLINE_ROWS:
+            predicted = _predict(question, serving)
+        else:
+            loop = asyncio.get_running_loop()
+            predicted = await loop.run_in_executor(self._pool, _predict, question, serving)
+        waiting = self._keeper.keep(self._record(question, serving, predicted))
+        if waiting is not None:
+            await asyncio.wrap_future(waiting)
+        self._count(len(predicted.value))
+        return predicted
+
+    def close(self) -> None:
+        """End the threads; whoever waits is answered first."""
+        self._pool.shutdown()
+
+    def _record(self, question: Question, serving: Serving, predicted: Predicted) -> Kept:
+        times = leads = None
+        spec = serving.bundle.spec
+        if question.lead is not None:
+            first, step = spec.horizon.first // MICROSECOND, spec.horizon.step // MICROSECOND
+            ahead = [first + lead * step for lead in question.lead.tolist()]
+            leads = [each // 1_000_000 for each in ahead]
+            if question.origin is not None:
+                times = [question.origin + each for each in ahead]
+        interval = spec.task == "forecast"
+        return Kept(
+            request_id=question.request_id,
+            usecase=spec.name,
+            route=question.route,
+            version=serving.version,
+            bundle=serving.bundle.hash,
+            asked_by=question.asked_by,
+            made_at=self._clock(),
+            latency=(time.perf_counter_ns() - question.arrived) // 1_000,
+            origin=question.origin,
+            entity=question.entity,
+            time=times,
+            lead_seconds=leads,
+            value=predicted.value.tobytes(),
+            lower=predicted.lower.tobytes() if interval else None,
+            upper=predicted.upper.tobytes() if interval else None,
+            features=question.matrix.tobytes(),
+            features_hash=None,
+            first_row=question.first_row,
+        )
+
+
+def _predict(question: Question, serving: Serving) -> Predicted:
+    serving.bundle.check_ranges(question.matrix)
+    return serving.bundle.predict_rows(question.matrix, question.lead)
+
+
+def origin_of(told: str | None) -> int | None:
+    """Microseconds since the epoch of an origin with offset.
+
+    Raises:
+        WrongField: It is no such time.
+    """
+    if told is None:
+        return None
+    try:
+        origin = datetime.fromisoformat(told)
+        if origin.tzinfo is None:
+            raise ValueError("it has no offset from UTC")
+        return (origin - EPOCH) // MICROSECOND
+    except (ValueError, OverflowError) as error:
+        raise WrongField(f"origin {told[:60]!r}: {error}", field="origin", hint="such as 2026-01-31T00:00:00+01:00") from error
+
+
+def checked_lead(lead: np.ndarray | None, rows: int, spec: UseCaseSpec) -> np.ndarray | None:
+    """The lead times of the rows, as the bundle takes them: one each where there is more than one to choose from.
+
+    Raises:
+        WrongField: They are missing, too many or too few.
+    """
+    if lead is None:
+        if spec.task == "forecast" and spec.horizon.steps > 1:
+            raise WrongField(
+                "lead is missing", field="lead", hint=f"one whole number of steps for each row, 0 to {spec.horizon.steps - 1}"
+            )
+        return np.zeros(rows, dtype=np.int64)
+    if len(lead) != rows:
+        raise WrongField(f"{len(lead)} lead times for {rows} rows", field="lead", hint="one for each row")
+    return lead
+
+
+def check_entities(entity: list[str] | None, rows: int, spec: UseCaseSpec) -> None:
+    """Refuse entities that are not the use case's, or not one for each row.
+
+    Raises:
+        WrongField: The first one at fault.
+    """
+    if entity is None:
+        return
+    if len(entity) != rows:
+        raise WrongField(f"{len(entity)} entities for {rows} rows", field="entity", hint="one for each row")
+    if spec.entities:
+        unknown = next((name for name in entity if name not in spec.entities), None)
+        if unknown is not None:
+            raise WrongField(
+                f"no entity {unknown[:60]!r}", field="entity", hint=f"there are: {', '.join(list(spec.entities)[:10])}"
+            )
+
+
+def check_rows(rows: int, most: int) -> None:
+    """Refuse no rows, and too many.
+
+    Raises:
+        InvalidRequest: With 422 for none, 413 for too many.
+    """
+    if not rows:
+        raise WrongField("there are no rows", field="rows", hint="give at least one")
+    if rows > most:
+        raise TooManyRows(f"{rows} rows", field="rows", hint=f"at most {most} a request; /batch takes more")

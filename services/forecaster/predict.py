@@ -1,0 +1,132 @@
+"""`POST /predict`: rows of features as JSON in, values with their intervals out."""
+
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+
+from services.forecaster.exchange import JSON, Exchange
+from services.forecaster.handler import Question, check_entities, check_rows, checked_lead, origin_of
+from services.forecaster.identity import new_id
+from services.forecaster.problems import UnsupportedMedia, WrongField
+from services.forecaster.questions import Number, PredictAnswer, PredictRequest, decode_predict, encode
+from services.forecaster.running import Running
+
+Message = TypeVar("Message")
+REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,200}")
+
+
+async def answer_predict(exchange: Exchange, running: Running, asker: str) -> None:
+    """Parse, let the handler answer, write.
+
+    Raises:
+        EvenkeelError: Whatever is wrong with the request or the service.
+    """
+    media = exchange.header(b"content-type")
+    if media is not None and not media.startswith(b"application/json"):
+        raise UnsupportedMedia("the content type is not application/json", hint="send JSON (curl: --json), or use /batch")
+    limits = running.limits
+    request: PredictRequest = parsed(decode_predict, await exchange.body(limits.body_bytes))
+    in_header = given_id(exchange)  # refused where it is none, also where the body has another
+    exchange.request_id = request.request_id or in_header or new_id()
+    serving = running.serving()
+    spec = serving.bundle.spec
+    rows = len(request.rows)
+    check_rows(rows, limits.rows)
+    check_entities(request.entity, rows, spec)
+    lead = None if request.lead is None else np.array(request.lead, dtype=np.int64)
+    question = Question(
+        route="predict",
+        request_id=exchange.request_id,
+        asked_by=request.asked_by or asker,
+        matrix=matrix_of(request.rows, serving.bundle.manifest.feature_columns),
+        lead=checked_lead(lead, rows, spec),
+        entity=request.entity,
+        origin=origin_of(request.origin),
+        arrived=exchange.arrived,
+    )
+    predicted = await running.handler.answer(question, serving)
+    interval = spec.task == "forecast"
+    answer = PredictAnswer(
+        usecase=spec.name,
+        version=serving.version,
+        bundle=serving.bundle.hash,
+        request_id=exchange.request_id,
+        unit=spec.target.unit,
+        value=predicted.value.tolist(),
+        lower=predicted.lower.tolist() if interval else None,
+        upper=predicted.upper.tolist() if interval else None,
+    )
+    await exchange.answer(200, [JSON], encode(answer))
+
+
+def given_id(exchange: Exchange) -> str | None:
+    """The id that the caller gave in the header, if it is one.
+
+    Raises:
+        WrongField: It has other characters than printable ASCII, or too many.
+    """
+    found = exchange.header(b"x-request-id")
+    if found is None:
+        return None
+    if not REQUEST_ID.fullmatch(found):
+        raise WrongField("x-request-id is not 1 to 200 printable characters", field="x-request-id", hint="give another one")
+    return found.decode("ascii")
+
+
+def parsed(decode: Callable[[bytes], Message], body: bytes) -> Message:
+    """The message in a body.
+
+    Args:
+        decode: A msgspec decoder of such messages.
+
+    Raises:
+        WrongField: It is no JSON, or not such a message; the field at fault is named.
+    """
+    try:
+        return decode(body)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$")
+        field = where.rstrip("`").lstrip(".") or "body"
+        raise WrongField(f"{field}: {what}", field=field, hint="see /docs for what is taken") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise WrongField(
+            f"this is no JSON: {error}", field="body", hint="NaN and Infinity are none; null is not known"
+        ) from error
+
+
+def matrix_of(rows: list[list[Number] | dict[str, Number]], columns: tuple[str, ...] | list[str]) -> np.ndarray:
+    """Features (n, k), float64, NaN where the caller gave null.
+
+    Raises:
+        WrongField: A row has another number of values, or a missing or unknown name.
+    """
+    wide = len(columns)
+    listed: list[list[Number]] = []
+    for number, row in enumerate(rows):
+        values = row if isinstance(row, list) else _in_order(row, number, columns)
+        if len(values) != wide:
+            raise WrongField(
+                f"row {number} has {len(values)} values",
+                field=f"rows[{number}]",
+                hint=f"{wide} in the order of GET /model's columns",
+            )
+        listed.append(values)
+    return np.array(listed, dtype=np.float64)
+
+
+def _in_order(row: dict[str, Number], number: int, columns: tuple[str, ...] | list[str]) -> list[Number]:
+    try:
+        values = [row[name] for name in columns]
+    except KeyError as error:
+        raise WrongField(
+            f"row {number} has no feature {error.args[0]}", field=f"rows[{number}].{error.args[0]}", hint="null where not known"
+        ) from error
+    if len(row) != len(columns):
+        unknown = next(name for name in row if name not in columns)
+        raise WrongField(
+            f"row {number} has an unknown feature {unknown[:60]!r}", field=f"rows[{number}].{unknown[:60]}", hint="leave it out"
+        )
+    return values

@@ -1,0 +1,142 @@
+"""Keeps records by committing them to the store: what gathers while one commit runs is the next one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from model_code.errors import EvenkeelError, StoreError
+from services.keeping.keeper import KeeperStanding, SpoolFull
+from services.keeping.open_sink import open_sink
+from services.keeping.record import Kept, decode, encode
+from services.keeping.rows import Row, rows_of
+from services.keeping.sink import RowRefused
+
+if TYPE_CHECKING:
+    from model_code.prediction import Prediction
+
+QUEUE_BYTES = 32 << 20  # of records that wait for a commit; more would be answered too late anyway
+COMMIT_BYTES = 4 << 20  # in one commit
+PROBE_SECONDS = 1.0  # while the store is down and nobody asks
+CLOSE_SECONDS = 10.0
+
+
+class StoreKeeper:
+    """Keeps records in the store itself, by group commits of one thread; nothing is kept locally.
+
+    Args:
+        url: The store's SQL URL.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._sink = open_sink(url)
+        self._waiting: deque[_Waiting] = deque()
+        self._bytes = 0
+        self._changed = threading.Condition()
+        self._closed = False
+        self._down_since: datetime | None = None
+        self._error = ""
+        self._committer = threading.Thread(target=self._commit_all, name="committer", daemon=True)
+        self._committer.start()
+
+    def keep(self, record: Kept) -> Future[None]:
+        """Queue the record; the future resolves once it is committed, see `Keeper`."""
+        item = _Waiting(encode(record))
+        with self._changed:
+            if self._closed:
+                raise SpoolFull("the service ends", hint="ask another one")
+            if self._bytes + len(item.message) > QUEUE_BYTES:
+                raise SpoolFull("too much waits for the store", hint="is the store overloaded?", retry_after=1.0)
+            self._waiting.append(item)
+            self._bytes += len(item.message)
+            self._changed.notify()
+        return item.future
+
+    def find(self, usecase: str, request_id: str) -> list[Prediction]:
+        """Nothing: what is acknowledged is in the store."""
+        return []
+
+    @property
+    def standing(self) -> KeeperStanding:
+        """How the keeping goes."""
+        with self._changed:
+            oldest = self._waiting[0].since if self._waiting else None
+            return KeeperStanding(
+                pending_bytes=self._bytes,
+                oldest_seconds=0.0 if oldest is None else time.monotonic() - oldest,
+                refusing=f"the store takes no records: {self._error}" if self._down_since else "",
+                store_down_since=self._down_since,
+                error=self._error,
+            )
+
+    def close(self) -> None:
+        """Take no more, and commit what waits; see `Keeper`."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._committer.join(CLOSE_SECONDS)
+
+    def _commit_all(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._waiting) or self._closed, PROBE_SECONDS if self._down_since else None)
+                if self._closed and not self._waiting:
+                    break
+                batch = self._batch()
+            self._commit(batch)
+        self._sink.close()
+
+    def _batch(self) -> list[_Waiting]:
+        """What goes into the next commit. Under the lock."""
+        batch: list[_Waiting] = []
+        size = 0
+        while self._waiting and (not batch or size + len(self._waiting[0].message) <= COMMIT_BYTES):
+            batch.append(self._waiting.popleft())
+            size += len(batch[-1].message)
+        self._bytes -= size
+        return batch
+
+    def _commit(self, batch: list[_Waiting]) -> None:
+        """Commit the batch, or find out whether the store is back when it is empty; tell who waits."""
+        try:
+            self._sink.add([row for each in batch for row in each.rows()])
+        except (RowRefused, ValueError) as error:
+            if len(batch) > 1:  # the one that the store takes never must not fail the others
+                for each in batch:
+                    self._commit([each])
+                return
+            _tell(batch, StoreError(f"the store refuses the record: {error}", hint="this is a defect of the service"))
+        except StoreError as error:
+            self._down_since, self._error = self._down_since or datetime.now(UTC), error.message
+            _tell(batch, error)
+        else:
+            self._down_since, self._error = None, ""
+            _tell(batch, None)
+
+
+class _Waiting:
+    """A record and whoever waits for it."""
+
+    __slots__ = ("future", "message", "since")
+
+    def __init__(self, message: bytes) -> None:
+        self.message = message
+        self.future: Future[None] = Future()
+        self.since = time.monotonic()
+
+    def rows(self) -> list[Row]:
+        return rows_of(decode(self.message))
+
+
+def _tell(batch: list[_Waiting], error: EvenkeelError | None) -> None:
+    for each in batch:
+        if not each.future.set_running_or_notify_cancel():
+            continue  # its caller left
+        if error is None:
+            each.future.set_result(None)
+        else:
+            each.future.set_exception(error)

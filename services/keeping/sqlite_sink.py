@@ -1,0 +1,76 @@
+"""Kept rows into SQLite, with the standard library's driver."""
+
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+from model_code.errors import StoreError
+from services.keeping.rows import COLUMNS, Row
+from services.keeping.sink import HINT, RowRefused, prepare_table
+
+BUSY_SECONDS = 30  # how long a writer waits for another one
+_NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
+_LOOK = f"SELECT {_NAMES} FROM prediction LIMIT 0"  # noqa: S608
+_ADD = f"INSERT INTO prediction ({_NAMES}) VALUES ({', '.join('?' * len(COLUMNS))}) ON CONFLICT DO NOTHING"  # noqa: S608
+_FOR_GOOD = (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError, OverflowError, UnicodeError)
+
+
+class SqliteSink:
+    """Rows into a SQLite file.
+
+    Args:
+        url: `sqlite:///FILE`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._path = Path(url.partition(":///")[2].partition("?")[0]).resolve()
+        self._connection: sqlite3.Connection | None = None
+
+    def add(self, rows: Iterable[Row]) -> int:
+        """Commit the rows, see `Sink`."""
+        try:
+            connection = self._connected()
+            connection.execute("BEGIN IMMEDIATE")
+            added = connection.executemany(_ADD, rows).rowcount
+            connection.execute("COMMIT")
+        except _FOR_GOOD as error:
+            self._undo()
+            raise RowRefused(str(error)) from error
+        except sqlite3.Error as error:
+            self.close()
+            raise StoreError(f"SQL store {self._path}: {error}", hint=HINT) from error
+        except BaseException:  # the rows' own: the transaction must not stay open
+            self._undo()
+            raise
+        return added
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            try:
+                self._connection = self._open()
+            except sqlite3.Error:  # no file or no such table, or one of an earlier release
+                prepare_table(self._url)
+                self._connection = self._open()
+        return self._connection
+
+    def _open(self) -> sqlite3.Connection:
+        address = f"{self._path.as_uri()}?mode=rw"
+        connection = sqlite3.connect(address, BUSY_SECONDS, isolation_level=None, uri=True, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA synchronous = FULL")  # a segment is deleted after the commit, so that must last
+            connection.execute(_LOOK)
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _undo(self) -> None:
+        if self._connection is not None and self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")

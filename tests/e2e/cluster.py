@@ -1,0 +1,114 @@
+"""The cluster that `TEST_SHARED` names, by its own commands: kubectl, helm, and what loads images."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+INGRESS = "http://127.0.0.1:8000"
+WAIT_SECONDS = 180.0
+
+
+class Cluster:
+    """One namespace of a cluster, with restricted Pod Security.
+
+    Args:
+        folder: Has `env`, which prints how to reach the cluster, and `load`, which takes an image there.
+        namespace: What tests put there; gone with `delete`.
+    """
+
+    def __init__(self, folder: Path, namespace: str) -> None:
+        told = subprocess.run([folder / "env"], capture_output=True, text=True, check=True).stdout
+        values = dict(re.findall(r"(\w+)=(\S+)", told))
+        self.environment = os.environ | {"KUBECONFIG": values["KUBECONFIG"]}
+        self.environment["PATH"] = values["PATH"].replace("$PATH", os.environ["PATH"])
+        self.folder, self.namespace = folder, namespace
+
+    def answers(self) -> bool:
+        """Whether it is up."""
+        command = ["kubectl", "get", "--raw", "/readyz", "--request-timeout=5s"]
+        return subprocess.run(command, env=self.environment, capture_output=True, check=False).returncode == 0
+
+    def create(self) -> None:
+        """The empty namespace."""
+        self.delete()
+        self.kubectl("create", "namespace", self.namespace, namespaced=False)
+        level = "pod-security.kubernetes.io/enforce=restricted"
+        self.kubectl("label", "namespace", self.namespace, level, namespaced=False)
+
+    def delete(self) -> None:
+        """The namespace with all that is in it."""
+        self.kubectl("delete", "namespace", self.namespace, "--ignore-not-found", "--timeout=120s", namespaced=False)
+
+    def kubectl(self, *arguments: str, given: str | None = None, namespaced: bool = True) -> str:
+        return self._run("kubectl", *(("-n", self.namespace) if namespaced else ()), *arguments, given=given)
+
+    def helm(self, *arguments: str, given: str | None = None) -> str:
+        return self._run("helm", "-n", self.namespace, *arguments, given=given)
+
+    def load(self, image: str) -> None:
+        """An image of the engine, to where pods find it."""
+        self._run(str(self.folder / "load"), image)
+
+    def secret(self, name: str, values: dict[str, str]) -> None:
+        literals = [f"--from-literal={key}={value}" for key, value in values.items()]
+        self.kubectl("create", "secret", "generic", name, *literals)
+
+    def pods(self, release: str) -> list[dict[str, Any]]:
+        """The service's pods that are not about to end."""
+        selector = f"app.kubernetes.io/instance={release},app.kubernetes.io/component=service"
+        found = json.loads(self.kubectl("get", "pods", "-l", selector, "-o", "json"))["items"]
+        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+    def rolled_out(self, release: str) -> None:
+        """Wait until every pod is of the latest revision and ready."""
+        self.kubectl("rollout", "status", f"deployment/{release}", f"--timeout={WAIT_SECONDS:.0f}s")
+
+    def python(self, pod: str, code: str) -> str:
+        """What a Python program prints in a pod."""
+        return self.kubectl("exec", pod, "--", "python", "-c", code)
+
+    @contextmanager
+    def forwarded(self, target: str, port: int) -> Iterator[int]:
+        """A port of a pod or Service on loopback of this machine; forwarded anew when the connection is lost."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            local = int(probe.getsockname()[1])
+        loop = f"while true; do kubectl -n {self.namespace} port-forward {target} {local}:{port} >/dev/null 2>&1; sleep 0.2; done"
+        running = subprocess.Popen(["bash", "-c", loop], env=self.environment, start_new_session=True)
+        try:
+            until(lambda: _listens(local), "the forwarded port")
+            yield local
+        finally:
+            os.killpg(running.pid, 15)
+            running.wait()
+
+    def _run(self, *command: str, given: str | None = None) -> str:
+        done = subprocess.run(command, env=self.environment, input=given, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise AssertionError(f"{' '.join(command)}: {done.stderr}{done.stdout}")
+        return done.stdout
+
+
+def until(holds: Callable[[], object], what: str, seconds: float = WAIT_SECONDS) -> float:
+    """Wait until something holds; how long it took.
+
+    Raises:
+        AssertionError: It does not within `seconds`.
+    """
+    began = time.monotonic()
+    while not holds():
+        assert time.monotonic() - began < seconds, f"{what} did not come within {seconds:g} s"
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

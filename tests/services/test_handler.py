@@ -1,0 +1,100 @@
+"""The handler's records: what is kept of rows that a caller gave."""
+
+import asyncio
+from concurrent.futures import Future
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model_code.errors import StoreError
+from services.forecaster.handler import EPOCH, MICROSECOND, Handler, Question
+from services.forecaster.watcher import Serving
+from services.keeping.keeper import KeeperStanding
+from services.keeping.record import Kept
+from tests.services import tiny
+from tests.services.conftest import installation
+
+ORIGIN = (tiny.LATEST - EPOCH) // MICROSECOND
+HOUR = 3_600_000_000
+
+
+class Listed:
+    """A keeper that lists what it is given; it may fail after the fact, as a group commit does."""
+
+    standing = KeeperStanding()
+
+    def __init__(self, error: StoreError | None = None) -> None:
+        self.kept: list[Kept] = []
+        self._error = error
+
+    def keep(self, record: Kept) -> Future[None] | None:
+        self.kept.append(record)
+        if self._error is None:
+            return None
+        future: Future[None] = Future()
+        future.set_exception(self._error)
+        return future
+
+    def find(self, usecase: str, request_id: str) -> list[object]:
+        return []
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Serving:
+    place = installation(tmp_path_factory.mktemp("handled"))
+    return Serving(place.bundle(tiny.make_bundle(place, "ridge").hash), "7", tiny.PRESENT)
+
+
+def question(rows: int = 2, **changes: object) -> Question:
+    lead = np.arange(rows) % 4
+    asked = Question("predict", "r", "somebody", np.full((rows, 2), 55.0), lead, ["north"] * rows, ORIGIN, 0)
+    for name, value in changes.items():
+        setattr(asked, name, value)
+    return asked
+
+
+def test_record__times_follow_the_horizon_s_first_step(serving: Serving) -> None:
+    bundle = serving.bundle
+    horizon = bundle.spec.horizon.model_copy(update={"first": timedelta(hours=6)})
+    later = replace(serving, bundle=replace(bundle, spec=bundle.spec.model_copy(update={"horizon": horizon})))
+    keeper = Listed()
+
+    asyncio.run(Handler(keeper, lambda: 5, 1, lambda _: None).answer(question(), later))  # type: ignore[arg-type]
+
+    assert keeper.kept[0].time == [ORIGIN + 6 * HOUR, ORIGIN + 7 * HOUR]
+    assert keeper.kept[0].lead_seconds == [6 * 3600, 7 * 3600]
+    assert (keeper.kept[0].version, keeper.kept[0].made_at, keeper.kept[0].origin) == ("7", 5, ORIGIN)
+
+
+def test_answer__waits_for_the_commit_and_fails_with_it(serving: Serving) -> None:
+    handler = Handler(Listed(StoreError("the store is down")), lambda: 5, 1, lambda _: None)  # type: ignore[arg-type]
+
+    with pytest.raises(StoreError, match="down"):
+        asyncio.run(handler.answer(question(), serving))
+
+
+def test_answer__counts_only_what_was_kept(serving: Serving) -> None:
+    counted: list[int] = []
+    good = Handler(Listed(), lambda: 5, 1, counted.append)  # type: ignore[arg-type]
+    bad = Handler(Listed(StoreError("the store is down")), lambda: 5, 1, counted.append)  # type: ignore[arg-type]
+
+    asyncio.run(good.answer(question(100), serving))
+    with pytest.raises(StoreError):
+        asyncio.run(bad.answer(question(), serving))
+
+    assert counted == [100]
+
+
+def test_record__says_less_where_the_caller_told_less(serving: Serving, tmp_path: Path) -> None:
+    keeper = Listed()
+
+    asyncio.run(Handler(keeper, lambda: 5, 1, lambda _: None).answer(question(entity=None, origin=None), serving))  # type: ignore[arg-type]
+
+    record = keeper.kept[0]
+    assert (record.entity, record.origin, record.time, record.lead_seconds) == (None, None, None, [0, 3600])
+    assert record.features == np.full((2, 2), 55.0).tobytes()

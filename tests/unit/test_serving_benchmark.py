@@ -1,0 +1,115 @@
+"""The serving benchmark and its drills can say no: a missed goal, a lost prediction, a client that was the limit."""
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from benchmarks.serving import results as kept
+from benchmarks.serving.acknowledged import Asked, Searched, search
+from benchmarks.serving.contestants import Contestant
+from benchmarks.serving.goals import KEPT, MISSED, goals
+from benchmarks.serving.load import Load
+from benchmarks.serving.ours import OURS
+from benchmarks.serving.results import BEGIN, END, Results
+from benchmarks.serving.rivals import RIVALS
+from benchmarks.serving.rounds import limit_of
+from benchmarks.serving.server import CORES, check
+
+FASTAPI = next(rival for rival in RIVALS if rival.name == "fastapi")
+
+
+def figures(cost: float, rate: float) -> dict[str, list[float]]:
+    return {"single_8_cpu_ms": [cost], "single_64_rate": [rate], "rows_8_rate": [rate / 100]}
+
+
+def load(client: float) -> Load:
+    return Load(requests=100, seconds=1, mean=1, p50=1, p90=1, p99=1, p999=1, worst=1, failed=0, client=client)
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("FOLDER", "FILE", "PLOT", "README"):
+        monkeypatch.setattr(kept, name, tmp_path / getattr(kept, name).name if name != "FOLDER" else tmp_path)
+    (tmp_path / "README.md").write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(("cost", "verdict"), [(0.2, KEPT), (0.4, MISSED)])
+def test_goals__compare_with_the_cheaper_hand_written_server(cost: float, verdict: str) -> None:
+    told = goals(Results({"evenkeel": figures(cost, 4_000), "fastapi": figures(0.5, 900), "fastapi-raw": figures(0.3, 1_000)}))
+
+    line = next(line for line in told.splitlines() if "CPU per prediction" in line)
+    assert f"{cost / 0.3:.2f} ×" in line
+    assert line.endswith(f"| {verdict} |")
+
+
+def test_goals__tell_the_best_peer_where_it_is_ahead() -> None:
+    told = goals(Results({"evenkeel": figures(0.2, 900), "fastapi": figures(0.5, 800), "fastapi-raw": figures(0.3, 1_000)}))
+
+    assert "predictions/s with 1 worker: ahead of every peer | 900 /s; best peer fastapi-raw 1,000 | **missed** |" in told
+
+
+def test_results__are_written_between_the_markers_and_read_again(places: Path) -> None:
+    measured = Results({"evenkeel": figures(0.2, 900), "fastapi": figures(0.5, 800)})
+    measured.write([OURS, FASTAPI])
+    measured.write([OURS, FASTAPI])
+
+    text = (places / "README.md").read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "old" not in text
+    assert "| 0.500 (2.50×) |" in text
+    assert Results.read().figures == measured.figures
+    assert (places / "serving.svg").exists()
+
+
+def test_results__what_is_measured_anew_replaces_only_itself() -> None:
+    measured = Results({"evenkeel": figures(0.2, 900)})
+    measured.forget({"evenkeel"}, ["single"])
+    measured.add("evenkeel", {"single_64_rate": 5.0}, [])
+
+    assert measured.figures == {"evenkeel": {"rows_8_rate": [9.0], "single_64_rate": [5.0]}}
+
+
+@pytest.mark.parametrize(
+    ("client", "server", "limit"),
+    [(0.97, 0.5, "client"), (0.5, CORES, "machine"), (0.01, 0.98, "server"), (0.1, 0.5, "round trips")],
+)
+def test_limit_of__names_what_was_used_up(client: float, server: float, limit: str) -> None:
+    assert limit_of(load(client), server, 1) == limit
+
+
+def test_check__refuses_a_server_with_another_model() -> None:
+    check([1.0, 2.0], [1.0, 2.00001], FASTAPI)
+    with pytest.raises(RuntimeError, match="fastapi answers"):
+        check([1.0, 2.1], [1.0, 2.0], FASTAPI)
+    with pytest.raises(RuntimeError):
+        check([1.0], [1.0, 2.0], FASTAPI)
+
+
+def test_search__finds_what_is_lost_and_what_is_doubled(tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'store.db'}")
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE prediction (request_id TEXT)"))
+        rows = [{"id": f"id-{number}"} for number in (*range(1_000), 7, 8)]
+        connection.execute(sa.text("INSERT INTO prediction VALUES (:id)"), rows)
+    ids = tmp_path / "asked.ids"
+    ids.write_text("".join(f"id-{number}\n" for number in range(1_003)))
+
+    found = search(Asked(1_003, 1.0, 0, 0, 0, ids), engine)
+    engine.dispose()
+
+    assert found == Searched(acknowledged=1_003, lost=3, doubled=2)
+
+
+@pytest.mark.parametrize("contestant", [OURS, *RIVALS], ids=lambda contestant: contestant.name)
+def test_contestants__ask_with_the_same_rows(contestant: Contestant) -> None:
+    rows = [[float(number) for number in range(20)], [0.5] * 20]
+
+    asked = contestant.body(rows)
+    while isinstance(asked, dict):
+        asked = next(value for key, value in asked.items() if key in ("rows", "instances", "inputs", "data"))
+        asked = asked[0] if isinstance(asked[0], dict) else asked
+
+    assert asked in (rows, [*rows[0], *rows[1]])
