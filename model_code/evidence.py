@@ -48,6 +48,52 @@ class SeriesEvidence(Fact):
     level_since: AwareDatetime | None = Field(None, description="First origin of the level's present excursion, if it alarms.")
 
 
+class SliceEvidence(Fact):
+    """A part of the rows (an hour, a weekday, a season, a band of temperature, a group of people) since the last release.
+
+    Attributes:
+        dimension: What the rows are cut by, such as `hour`.
+        value: Which part, such as `17`.
+        loss: Mean loss of its rows, in the target's unit (Brier score for a classification).
+        expected_loss: What the backtest lost on such rows.
+        origins: Scored origins with such rows.
+        departs: Whether its ratio is above the others' beyond chance, all slices of the use case taken together.
+    """
+
+    dimension: str
+    value: str
+    loss: float = Field(ge=0)
+    expected_loss: float = Field(gt=0)
+    bias: float = 0.0
+    origins: int = Field(ge=0)
+    departs: bool = False
+
+
+class DataFault(Fact):
+    """Something wrong with the data, not with the model: retraining on it would teach the fault.
+
+    Attributes:
+        kind: `stuck` (one value over and over), `swapped` (columns in each other's place), `clock` (shifted in time),
+            `scale` (another unit or amplitude), `missing` (a column or a feed stopped).
+        feed: Where.
+        entity: Whose rows; None where it is all of them.
+        column: Which column; of swapped ones, both, as `a, b`.
+        since: First time that is affected.
+        statistic: What the test measured.
+        threshold: The calibrated value that it went above.
+        text: The finding in words, with numbers.
+    """
+
+    kind: Literal["stuck", "swapped", "clock", "scale", "missing"]
+    feed: str
+    entity: str | None = None
+    column: str | None = None
+    since: AwareDatetime | None = None
+    statistic: float
+    threshold: float
+    text: str
+
+
 class Release(Fact):
     """A bundle that became champion."""
 
@@ -80,6 +126,11 @@ class Evidence(Fact):
     quarantined_share: float = Field(0.0, ge=0, le=1, description="Share of recent rows that went to quarantine.")
     coverage_objective: float | None = Field(None, gt=0, lt=1, description="None: no intervals (classification).")
     drifted_share: float | None = Field(None, ge=0, le=1, description="Evidently's share of drifted columns: a warning only.")
+    slices: tuple[SliceEvidence, ...] = ()
+    data_faults: tuple[DataFault, ...] = ()
+    estimated_ratio: float | None = Field(
+        None, ge=0, description="Live over expected loss of the origins that have no truth yet, estimated from what is known."
+    )
 
     @property
     def newest_origin(self) -> datetime | None:
