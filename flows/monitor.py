@@ -21,6 +21,7 @@ OUTCOME = "outcome"
 @flow(name="monitor", persist_result=True, result_serializer="json")
 def monitor(params: MonitorParams) -> dict[str, Any]:
     """Judge the use case as known now; exported gauges, a ledger note, and an event where the verdict is not to hold."""
+    looked_at = datetime.now(UTC)
     place = Installation.open(params.usecase)
     now = place.present(params.now)
     seen = judgement.look(place, now, judgement.feature_drift(place, now))
@@ -35,6 +36,7 @@ def monitor(params: MonitorParams) -> dict[str, Any]:
     if verdict.action != "hold":
         look(f"{BREACH}.{verdict.action}", params.usecase, now.isoformat(), reasons=list(verdict.reasons))
     return verdict.model_dump(mode="json") | {
+        "looked_at": looked_at.isoformat(),
         "drifted_share": seen.evidence.drifted_share,
         "outcome": outcome,
         "look_again_soon": judgement.restless(seen.evidence, place.usecase.spec.policy),

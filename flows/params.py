@@ -75,6 +75,10 @@ class MonitorParams(Params):
     """Join the truth, measure, judge."""
 
 
+class TurnParams(Params):
+    """Refresh, forecast, monitor."""
+
+
 class ActParams(Params):
     """Look at the state again and act, if the policy still says so."""
 

@@ -91,21 +91,22 @@ class Director:
         self._step("deploy", f"ready at {served['url']}", f"serves version {served['version']}", began)
 
     def _look(self, now: datetime) -> dict[str, Any]:
-        """One turn of the schedule: refresh, forecast, monitor; and what an automation starts."""
-        self._stage.run("refresh", now)
-        self._stage.run("forecast", now)
+        """One turn of the loop, and what an automation starts."""
         release = self._scenario.bad_release
         if release is not None and release.at <= now and not self.record.released:
+            self._stage.run("refresh", now)
             self._release_bad_model(now)
-        before, began = datetime.now(UTC), time.monotonic()
-        verdict: dict[str, Any] = self._stage.run("monitor", now) | {"at": now}
+        before = datetime.now(UTC)
+        verdict: dict[str, Any] = self._stage.run("turn", now) | {"at": now}
         self.record.verdicts.append(verdict)
         if verdict["action"] in ACTING:
-            self._await_action(verdict, now, before, began)
+            self._await_action(verdict, now, before)
         return verdict
 
-    def _await_action(self, verdict: dict[str, Any], now: datetime, before: datetime, began: float) -> None:
+    def _await_action(self, verdict: dict[str, Any], now: datetime, before: datetime) -> None:
         action = verdict["action"]
+        since_look = datetime.now(UTC) - datetime.fromisoformat(verdict["looked_at"])
+        began = time.monotonic() - since_look.total_seconds()
         with self._asker(now) as asker:
             result = self._stage.started(action, before)
             pointer = self._stage.place.pointers.get(self._stage.place.usecase.name)
