@@ -126,6 +126,9 @@ class Evidence(Fact):
     quarantined_share: float = Field(0.0, ge=0, le=1, description="Share of recent rows that went to quarantine.")
     coverage_objective: float | None = Field(None, gt=0, lt=1, description="None: no intervals (classification).")
     drifted_share: float | None = Field(None, ge=0, le=1, description="Evidently's share of drifted columns: a warning only.")
+    evidently_breach: str | None = Field(
+        None, description="Which of Evidently's values stands above its calibrated threshold, in words; None where none does."
+    )
     slices: tuple[SliceEvidence, ...] = ()
     data_faults: tuple[DataFault, ...] = ()
     estimated_ratio: float | None = Field(
