@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from prefect import flow
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from flows.forecast import forecast
 from flows.monitor import monitor

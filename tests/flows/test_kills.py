@@ -108,6 +108,7 @@ FULL = [
     Case("deploy", "promoted", service_started),
     Case("forecast", "promoted", first_prediction, {"since": FIRST.replace(day=10).isoformat()}, served=True),
     Case("monitor", "promoted", verdict_noted),
+    Case("turn", "promoted", verdict_noted, served=True),
     Case("retrain", "changed", bundle_written, PEOPLE | {"now": LATER.isoformat()}),
     Case("retrain", "changed", version_registered, PEOPLE | {"now": LATER.isoformat()}),
     Case("compact", "grown", first_table_rewritten, {"retention_hours": 0}),

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from model_code.origins import latest_origin
 from services.rollout.local import LocalTarget
 from tests.flows.running import Runs
-from tests.flows.small import LATER, Stages
+from tests.flows.small import LATER, PRESENT, Stages
 
 
 def names_below(runs: Runs, parent: str) -> dict[str, str]:
@@ -24,13 +25,13 @@ def test_turn__refreshes_forecasts_and_looks(runs: Runs, stages: Stages, tmp_pat
     target = LocalTarget(place.settings)
     target.deploy(place.usecase)
     try:
-        ended = runs.complete("turn", place, now=LATER.isoformat())
+        ended = runs.complete("turn", place)
     finally:
         target.stop()
 
     assert names_below(runs, str(ended.id)) == dict.fromkeys(("refresh", "forecast", "monitor"), "COMPLETED")
-    assert place.store.latest_time(place.usecase.name, "load", LATER) > place.present(None).to_pydatetime()
-    assert [entry.at for entry in place.ledger.entries(place.usecase.name) if entry.action == "verdict"] == [LATER]
+    assert place.predictions.newest(place.usecase.name) == latest_origin(place.usecase.spec, PRESENT)
+    assert [entry.at for entry in place.ledger.entries(place.usecase.name) if entry.action == "verdict"] == [PRESENT]
 
 
 def test_turn__without_a_service_looks_all_the_same_and_fails(runs: Runs, stages: Stages, tmp_path: Path) -> None:
