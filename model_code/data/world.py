@@ -1,4 +1,4 @@
-"""A marked perturbation of the embedded data: seeded imperfections and level shifts, for demo, drills and tests."""
+"""A marked perturbation of the embedded data: seeded imperfections, level shifts, incidents; for demo, drills and tests."""
 
 import hashlib
 from datetime import timedelta
@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import AwareDatetime, Field, ValidationError, model_validator
 
+from model_code.data.incidents import Incident, Stuck
 from model_code.errors import ConfigurationError
 from model_code.spec import Name, Spec
 from model_code.usecase import UseCaseSpec
@@ -59,6 +60,7 @@ class World(Spec):
     seed: int = 0
     imperfections: Imperfections = Imperfections()
     level_shifts: tuple[LevelShift, ...] = ()
+    incidents: tuple[Incident, ...] = ()
 
     @model_validator(mode="after")
     def _shares_fit(self) -> Self:
@@ -85,18 +87,22 @@ class World(Spec):
     def perturbs(self) -> bool:
         """Whether anything differs from the data as they are."""
         kinds = self.imperfections
-        return bool(self.level_shifts) or any((kinds.late, kinds.sentinel, kinds.spike, kinds.revised, kinds.duplicated))
+        return bool(self.level_shifts or self.incidents) or any(
+            (kinds.late, kinds.sentinel, kinds.spike, kinds.revised, kinds.duplicated)
+        )
 
     def check(self, spec: UseCaseSpec) -> None:
-        """Refuses a level shift that would touch nothing.
+        """Refuses a level shift or an incident that would touch nothing.
 
         Raises:
             ConfigurationError: The use case has no such feed or column.
         """
-        for shift in self.level_shifts:
-            if shift.feed not in spec.feeds or shift.column not in spec.feeds[shift.feed].columns:
+        for wanted in (*self.level_shifts, *self.incidents):
+            column = getattr(wanted, "column", None)
+            if wanted.feed not in spec.feeds or column not in (None, *spec.feeds[wanted.feed].columns):
+                what = "level shift" if isinstance(wanted, LevelShift) else wanted.kind
                 raise ConfigurationError(
-                    f"world: level shift of {shift.feed}.{shift.column}, which {spec.name} does not have",
+                    f"world: {what} of {wanted.feed}{'' if column is None else f'.{column}'}, which {spec.name} does not have",
                     hint=f"feeds: {', '.join(sorted(spec.feeds))}",
                 )
 
@@ -113,7 +119,12 @@ class World(Spec):
         if not self.perturbs or rows.empty:
             return rows
         shifted = self._shifted(rows, feed_name)
+        here = [incident for incident in self.incidents if incident.feed == feed_name]
+        for incident in here:
+            shifted = incident.apply(shifted) if isinstance(incident, Stuck) else shifted
         published = self._published(shifted, feed_name)
+        for incident in here:
+            published = published if isinstance(incident, Stuck) else incident.apply(published)
         return published.sort_values(["time", "entity", "known_at"], kind="stable", ignore_index=True)
 
     def _shifted(self, rows: pd.DataFrame, feed_name: str) -> pd.DataFrame:
