@@ -126,6 +126,25 @@ class Settings(BaseSettings):
     prefect_port: int = Field(4200, ge=1, le=65535, description="Port of the local Prefect server.")
     mlflow_port: int = Field(5000, ge=1, le=65535, description="Port of the local MLflow server.")
     exporter_port: int = Field(9464, ge=1, le=65535, description="Port of the metrics exporter.")
+    bridge_port: int = Field(
+        9465, ge=1, le=65535, description="Port of the bridge from Alertmanager to Prefect. Default: beside the exporter's."
+    )
+    bridge_token: str = Field(
+        "",
+        repr=False,
+        description="Bearer token that Alertmanager shows to the bridge, from the environment only. Default: made once, in HOME/run/bridge.token for its owner alone.",
+    )
+    notify_urls: str = Field(
+        "",
+        repr=False,
+        description="Where incidents are told of: Apprise URLs (mailtos://, slack://, jsons://, …), separated by spaces, from the environment only. Default: nobody.",
+    )
+    notify_file: Path | None = Field(
+        None, description="File of such URLs, one a line, read at each message; a mounted secret, say. Default: none."
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Form of every part's log lines: `text` for people, `json` for a collector. Default: people."
+    )
     http_timeout: float = Field(
         20.0,
         gt=0,

@@ -1,0 +1,202 @@
+"""Incidents: each firing of an alert once, behind the SQL URL, with what became of it. An outbox that outlives its process."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from model_code import sql
+from monitoring.alert_bridge.webhook import Alert
+
+TABLE = sa.Table(
+    "alert_incident",
+    sql.metadata,
+    sa.Column("fingerprint", sa.String, primary_key=True),
+    sa.Column("starts_at", sql.UtcTime, primary_key=True),
+    sa.Column("usecase", sa.String),
+    sa.Column("alertname", sa.String, nullable=False),
+    sa.Column("labels", sa.JSON, nullable=False),
+    sa.Column("annotations", sa.JSON, nullable=False),
+    sa.Column("received_at", sql.UtcTime, nullable=False),
+    sa.Column("due_at", sql.UtcTime, index=True),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("sent", sa.Integer, nullable=False),
+    sa.Column("sent_at", sql.UtcTime),
+    sa.Column("looked_at", sql.UtcTime),
+    sa.Column("looked_by", sa.String),
+    sa.Column("ended_at", sql.UtcTime),
+    sa.Column("error", sa.String),
+)
+MAX_ERROR = 500
+Key = tuple[str, datetime]
+
+
+@dataclass(frozen=True)
+class Incident:
+    """One firing of one alert.
+
+    Attributes:
+        due_at: When to send its event (again); None: nothing is left to do.
+        failures: How often in a row sending failed.
+        sent: How often Prefect took an event of it.
+        looked_at: When a flow looked at the use case after it was received; `looked_by` says which.
+        ended_at: When Alertmanager called it resolved.
+    """
+
+    fingerprint: str
+    starts_at: datetime
+    usecase: str | None
+    alertname: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    received_at: datetime
+    due_at: datetime | None
+    failures: int
+    sent: int
+    sent_at: datetime | None
+    looked_at: datetime | None
+    looked_by: str | None
+    ended_at: datetime | None
+    error: str | None
+
+    @property
+    def key(self) -> Key:
+        """What makes it this incident and no other."""
+        return self.fingerprint, self.starts_at
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a post changed: incidents that are new, known already, ended."""
+
+    new: int = 0
+    known: int = 0
+    ended: int = 0
+
+
+class Incidents:
+    """The incidents of all use cases behind one SQL engine; every method is one transaction."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        sql.create_table(engine, TABLE)
+
+    def keep(self, alerts: Iterable[Alert], now: datetime) -> Kept:
+        """Make the alerts durable; the same firing again changes nothing, a resolved one ends its incident.
+
+        Args:
+            alerts: As Alertmanager sent them.
+            now: When they came (aware).
+
+        Raises:
+            StoreError: The database cannot be written; nothing of the post was kept.
+        """
+        kept = {"new": 0, "known": 0, "ended": 0}
+        with sql.transaction(self._engine) as connection:
+            for alert in alerts:
+                kept[self._fire(connection, alert, now) if alert.status == "firing" else self._end(connection, alert, now)] += 1
+        return Kept(**kept)
+
+    def claim(self, now: datetime, lease: timedelta, most: int = 20) -> list[Incident]:
+        """Those that are due, longest waiting first; until the lease is over nobody else gets them.
+
+        Who dies in between loses nothing: they fall due again.
+        """
+        query = sa.select(TABLE).where(TABLE.c.due_at <= now).order_by(TABLE.c.due_at).limit(most)
+        with sql.transaction(self._engine) as connection:
+            due = [Incident(**row) for row in connection.execute(query).mappings()]
+            return [each for each in due if self._lease(connection, each, now + lease)]
+
+    def sent(self, key: Key, now: datetime, again: datetime | None) -> None:
+        """Prefect took its event; `again`: when to send once more unless a flow has looked by then."""
+        self._update(key, sent=TABLE.c.sent + 1, sent_at=now, failures=0, error=None, due_at=self._unless_looked_at(again))
+
+    def failed(self, key: Key, error: str, again: datetime) -> None:
+        """Its event could not be handed over; it is tried again."""
+        told = error[:MAX_ERROR]
+        self._update(key, failures=TABLE.c.failures + 1, error=told, due_at=self._unless_looked_at(again))
+
+    def postpone(self, key: Key, until: datetime) -> None:
+        """Somebody else is at it: ask again then."""
+        self._update(key, due_at=self._unless_looked_at(until))
+
+    def give_up(self, key: Key, why: str) -> None:
+        """Nothing more is sent; `error` says why."""
+        self._update(key, due_at=None, error=why[:MAX_ERROR])
+
+    def looked(self, usecase: str, received_until: datetime, by: str, now: datetime) -> int:
+        """A flow looked at the use case: every incident received before it began is dealt with. How many that were."""
+        open_ones = (TABLE.c.usecase == usecase, TABLE.c.received_at <= received_until, TABLE.c.looked_at.is_(None))
+        with sql.transaction(self._engine) as connection:
+            return connection.execute(
+                sa.update(TABLE).where(*open_ones).values(looked_at=now, looked_by=by, due_at=None)
+            ).rowcount
+
+    def all(self, *, waiting: bool = False) -> list[Incident]:
+        """All incidents, or only those that still have something to send, in the order in which they were received."""
+        query = sa.select(TABLE).order_by(TABLE.c.received_at, TABLE.c.fingerprint)
+        if waiting:
+            query = query.where(TABLE.c.due_at.is_not(None))
+        with sql.transaction(self._engine) as connection:
+            return [Incident(**row) for row in connection.execute(query).mappings()]
+
+    def next_due(self) -> datetime | None:
+        """When the next one falls due."""
+        with sql.transaction(self._engine) as connection:
+            found: datetime | None = connection.execute(sa.select(sa.func.min(TABLE.c.due_at, type_=sql.UtcTime))).scalar()
+        return found
+
+    def forget(self, before: datetime) -> int:
+        """Drop those received before that moment which have nothing left to send; how many."""
+        old = (TABLE.c.received_at < before, TABLE.c.due_at.is_(None))
+        with sql.transaction(self._engine) as connection:
+            return connection.execute(sa.delete(TABLE).where(*old)).rowcount
+
+    def _fire(self, connection: sa.Connection, alert: Alert, now: datetime) -> str:
+        """An incident that was called resolved only because Prometheus had gone quiet is open again; its event was sent."""
+        known = connection.execute(
+            sa.update(TABLE).where(*_is(_key(alert))).values(ended_at=None, labels=alert.labels, annotations=alert.annotations)
+        ).rowcount
+        if known:
+            return "known"
+        row = {
+            "fingerprint": alert.fingerprint,
+            "starts_at": alert.startsAt,
+            "usecase": alert.usecase,
+            "alertname": alert.name,
+            "labels": alert.labels,
+            "annotations": alert.annotations,
+            "received_at": now,
+            "due_at": now,
+            "failures": 0,
+            "sent": 0,
+        }
+        added = connection.execute(sql.insert(self._engine, TABLE).values(row).on_conflict_do_nothing()).rowcount
+        return "new" if added else "known"
+
+    def _end(self, connection: sa.Connection, alert: Alert, now: datetime) -> str:
+        still_open = (*_is(_key(alert)), TABLE.c.ended_at.is_(None))
+        ended = connection.execute(sa.update(TABLE).where(*still_open).values(ended_at=now)).rowcount
+        return "ended" if ended else "known"
+
+    def _lease(self, connection: sa.Connection, incident: Incident, until: datetime) -> bool:
+        mine = (*_is(incident.key), TABLE.c.due_at == incident.due_at)
+        return connection.execute(sa.update(TABLE).where(*mine).values(due_at=until)).rowcount == 1
+
+    def _update(self, key: Key, **values: Any) -> None:
+        with sql.transaction(self._engine) as connection:
+            connection.execute(sa.update(TABLE).where(*_is(key)).values(**values))
+
+    def _unless_looked_at(self, moment: datetime | None) -> Any:
+        """A flow may have looked while its event was on the way: then nothing is due any more."""
+        return sa.case((TABLE.c.looked_at.is_not(None), sa.null()), else_=sa.literal(moment, type_=sql.UtcTime))
+
+
+def _key(alert: Alert) -> Key:
+    return alert.fingerprint, alert.startsAt
+
+
+def _is(key: Key) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    return TABLE.c.fingerprint == key[0], TABLE.c.starts_at == key[1]
