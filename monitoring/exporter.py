@@ -27,6 +27,7 @@ from monitoring.gauges import GaugeStore
 
 LOG = logging.getLogger("evenkeel.exporter")
 LAST_READ = "evenkeel_exporter_last_read_timestamp_seconds"
+SERVED = tuple(metric for metric in CATALOGUE if metric.source != "service")  # a service serves its own
 Family = GaugeMetricFamily | CounterMetricFamily
 
 
@@ -46,11 +47,11 @@ class StoredMetrics(Collector):
 
     def describe(self) -> Iterator[Family]:
         """The families, without reading the database."""
-        yield from (_family(metric.name) for metric in CATALOGUE)
+        yield from (_family(metric.name) for metric in SERVED)
 
     def collect(self) -> Iterator[Family]:
         """One family for each metric of the catalogue, with what is known now."""
-        families = {metric.name: _family(metric.name) for metric in CATALOGUE}
+        families = {metric.name: _family(metric.name) for metric in SERVED}
         try:
             self._fill(families)
             self._last_read = self._clock()

@@ -124,5 +124,5 @@ def _check(gauge: Gauge, usecase: str) -> None:
     else:
         return
     raise ConfigurationError(
-        f"gauge {gauge.name} of {gauge.usecase} with labels {sorted(gauge.labels)}: {wrong}", hint="see model_code/metrics.py"
+        f"gauge {gauge.name} of {gauge.usecase} with labels {sorted(gauge.labels)}: {wrong}", hint="see model_code/metrics/"
     )

@@ -1,63 +1,32 @@
-"""What the service tells Prometheus about itself, on its own `/metrics`."""
+"""What the service tells Prometheus about itself, on its own `/metrics`; names and help stand in `model_code/metrics`."""
 
 from functools import cache
 from typing import Literal
 
 from prometheus_client import Counter, Gauge, Histogram
 
-BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-# A worker that was replaced leaves its numbers behind: the latest one counts.
-LATEST: Literal["mostrecent"] = "mostrecent"
+from model_code.metrics.service import METRICS
+
+CATALOGUE = {metric.name.removeprefix("evenkeel_service_"): metric for metric in METRICS}
+Mode = Literal["mostrecent", "livemin", "livemax"]
 
 
 class Telemetry:
     """The service's metrics; each process has one, see `telemetry`."""
 
     def __init__(self) -> None:
-        by_route = ["usecase", "route", "status"]
-        self.requests = Counter("evenkeel_service_requests_total", "Requests answered, by route and HTTP status.", by_route)
-        self.latency = Histogram(
-            "evenkeel_service_latency_seconds", "Time from a request to its answer.", ["usecase", "route"], buckets=BUCKETS
-        )
-        self.predictions = Counter("evenkeel_service_predictions_total", "Predictions kept.", ["usecase"])
-        self.switches = Counter(
-            "evenkeel_service_switches_total",
-            "Bundles that the pointer asked for, switched to or refused.",
-            ["usecase", "outcome"],
-        )
-        self.ready = Gauge(
-            "evenkeel_service_ready", "1 while the wanted bundle answers.", ["usecase"], multiprocess_mode="livemin"
-        )
-        self.bundle = Gauge(
-            "evenkeel_service_bundle_info",
-            "1 for the bundle that answers, 0 for those before it.",
-            ["usecase", "version", "bundle"],
-            multiprocess_mode=LATEST,
-        )
-        self.spool = Gauge(
-            "evenkeel_service_spool_bytes", "Predictions not yet in the store.", ["usecase"], multiprocess_mode=LATEST
-        )
-        self.spool_age = Gauge(
-            "evenkeel_service_spool_age_seconds", "Age of the oldest of them.", ["usecase"], multiprocess_mode=LATEST
-        )
-        self.store_down = Gauge(
-            "evenkeel_service_store_down",
-            "1 while the store takes no predictions; those answered wait.",
-            ["usecase"],
-            multiprocess_mode="livemax",
-        )
-        self.set_aside = Gauge(
-            "evenkeel_service_spool_set_aside",
-            "Files of the spool that could not be read or stored; somebody must look at them.",
-            ["usecase"],
-            multiprocess_mode="livemax",
-        )
-        self.refusing = Gauge(
-            "evenkeel_service_spool_refusing",
-            "1 while predictions cannot be kept, so that nothing is answered.",
-            ["usecase"],
-            multiprocess_mode="livemax",
-        )
+        self.requests = _counter("requests_total")
+        self.latency = _histogram("latency_seconds")
+        self.predictions = _counter("predictions_total")
+        self.switches = _counter("switches_total")
+        self.ready = _gauge("ready", "livemin")
+        # A worker that was replaced leaves its numbers behind: the latest one counts.
+        self.bundle = _gauge("bundle_info", "mostrecent")
+        self.spool = _gauge("spool_bytes", "mostrecent")
+        self.spool_age = _gauge("spool_age_seconds", "mostrecent")
+        self.store_down = _gauge("store_down", "livemax")
+        self.set_aside = _gauge("spool_set_aside", "livemax")
+        self.refusing = _gauge("spool_refusing", "livemax")
 
 
 class Answered:
@@ -90,3 +59,18 @@ class Answered:
 def telemetry() -> Telemetry:
     """The metrics of this process, made when first asked for: several workers name their folder before that."""
     return Telemetry()
+
+
+def _counter(name: str) -> Counter:
+    metric = CATALOGUE[name]
+    return Counter(metric.name, metric.help, metric.labels)
+
+
+def _gauge(name: str, mode: Mode) -> Gauge:
+    metric = CATALOGUE[name]
+    return Gauge(metric.name, metric.help, metric.labels, multiprocess_mode=mode)
+
+
+def _histogram(name: str) -> Histogram:
+    metric = CATALOGUE[name]
+    return Histogram(metric.name, metric.help, metric.labels, buckets=metric.buckets)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from model_code.metrics import CATALOGUE, Metric, as_markdown
+from model_code.metrics.labels import LABELS
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 
@@ -26,3 +27,13 @@ def test_catalogue__follows_the_naming_of_prometheus(metric: Metric) -> None:
     assert ("_seconds" in metric.name) == metric.unit.startswith("seconds")
     assert metric.help.endswith(".")
     assert metric.source == "exporter" or metric.labels[0] == "usecase"
+    assert (metric.kind == "histogram") == bool(metric.buckets)
+    assert sorted(metric.buckets) == list(metric.buckets)
+
+
+@pytest.mark.parametrize("metric", CATALOGUE, ids=lambda metric: metric.name)
+def test_catalogue__labels_are_bounded(metric: Metric) -> None:
+    assert set(metric.labels) <= set(LABELS)
+    for label in metric.labels:
+        assert 1 <= LABELS[label].most <= 200
+        assert len(LABELS[label].values) <= LABELS[label].most

@@ -1,0 +1,71 @@
+"""What a metric and its alerts are: data, from which rules, their tests, dashboards and pages are made."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["gauge", "counter", "histogram"]
+Source = Literal["monitor", "ledger", "flows", "exporter", "service"]
+Owner = Literal["model", "data", "platform"]
+Severity = Literal["page", "warn", "info"]
+
+
+@dataclass(frozen=True)
+class Alert:
+    """A condition on metrics that calls for a person or for a look; `monitoring/rules` makes a rule of it.
+
+    Attributes:
+        name: In Prometheus; also of its runbook, `monitoring/runbooks/NAME.md`.
+        severity: `page`: now, at night too; `warn`: within the working day; `info`: to be read.
+        expression: PromQL; holds while something is wrong.
+        summary: One line for the person. `{usecase}` and other labels, `{value}`, `{percent}` or `{duration}` of the value.
+        wait: How long it must hold before it fires, in Prometheus' words. Default: at once, since the values of a monitor run
+            stand until the next one, and the hysteresis is the policy's.
+        hint: The verdict that this often ends in; what acts reads the state again and may decline.
+        threshold: Value of the label `name` in `evenkeel_threshold` that it compares with; "" for a limit of its own.
+        labels: Labels beside alertname and severity that each of its alerts carries.
+    """
+
+    name: str
+    severity: Severity
+    expression: str
+    summary: str
+    wait: str = "0s"
+    hint: Literal["hold", "recalibrate", "rollback", "retrain"] = "hold"
+    threshold: str = ""
+    labels: tuple[str, ...] = ("usecase",)
+
+    @property
+    def runbook(self) -> str:
+        """Path of its page in the repository."""
+        return f"monitoring/runbooks/{self.name}.md"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        name: As Prometheus sees it; a counter's ends in `_total`.
+        unit: Of its values; '1' for shares and ratios.
+        help: What it says, in one sentence.
+        labels: Names of its labels; `LABELS` says what each may be.
+        kind: gauge, counter or histogram.
+        source: `monitor` (written by the monitor flow), `ledger`, `flows`, `exporter`, or `service` (a model service's own
+            `/metrics`).
+        owner: Who looks first: `model`, `data` or `platform`.
+        buckets: Upper bounds of a histogram, in its unit.
+        alerts: What becomes of it when it goes wrong.
+        expected: Where it must be: PromQL of a use case's series beside which it may not be missing; "" where absence tells
+            nothing. `{self}` is not part of it.
+    """
+
+    name: str
+    unit: str
+    help: str
+    labels: tuple[str, ...] = ("usecase",)
+    kind: Kind = "gauge"
+    source: Source = "monitor"
+    owner: Owner = "model"
+    buckets: tuple[float, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    expected: str = ""
