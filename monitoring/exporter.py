@@ -27,7 +27,7 @@ from monitoring.gauges import GaugeStore
 
 LOG = logging.getLogger("evenkeel.exporter")
 LAST_READ = "evenkeel_exporter_last_read_timestamp_seconds"
-SERVED = tuple(metric for metric in CATALOGUE if metric.source != "service")  # a service serves its own
+SERVED = tuple(metric for metric in CATALOGUE if metric.source not in ("service", "bridge"))  # these serve their own
 Family = GaugeMetricFamily | CounterMetricFamily
 
 

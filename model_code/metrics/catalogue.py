@@ -1,6 +1,6 @@
 """All metrics together, by what they are about."""
 
-from model_code.metrics import data, judged, loop, reports, service
+from model_code.metrics import bridge, data, judged, loop, reports, service
 
-CATALOGUE = (*judged.METRICS, *reports.METRICS, *data.METRICS, *loop.METRICS, *service.METRICS)
+CATALOGUE = (*judged.METRICS, *reports.METRICS, *data.METRICS, *loop.METRICS, *service.METRICS, *bridge.METRICS)
 BY_NAME = {metric.name: metric for metric in CATALOGUE}

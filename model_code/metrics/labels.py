@@ -38,5 +38,6 @@ LABELS = {
     "metric": Label("Name of a metric of this catalogue", 200),
     "route": Label("Way into the service", len(ROUTES), ROUTES),
     "status": Label("HTTP status", 30),
+    "received": Label("What an alert was to the bridge", 4, ("new", "known", "ended", "refused")),
     "outcome": Label("What became of a bundle that was asked for", 2, ("switched", "refused")),
 }

@@ -38,7 +38,7 @@ class Alert(BaseModel):
     fingerprint: str = Field(pattern=r"^[0-9a-f]{1,64}$")
     labels: dict[Name, Text] = Field(max_length=MAX_LABELS)
     annotations: dict[Name, Text] = Field({}, max_length=MAX_LABELS)
-    startsAt: Annotated[AwareDatetime, Field(strict=False)]  # noqa: N815  # as it is on the wire
+    startsAt: Annotated[AwareDatetime, Field(strict=False)]  # as it is on the wire
 
     @field_validator("labels")
     @classmethod

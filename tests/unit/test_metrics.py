@@ -26,7 +26,7 @@ def test_catalogue__follows_the_naming_of_prometheus(metric: Metric) -> None:
     assert metric.name.endswith("_total") == (metric.kind == "counter")
     assert ("_seconds" in metric.name) == metric.unit.startswith("seconds")
     assert metric.help.endswith(".")
-    assert metric.source == "exporter" or metric.labels[0] == "usecase"
+    assert metric.source in ("exporter", "bridge") or metric.labels[0] == "usecase"
     assert (metric.kind == "histogram") == bool(metric.buckets)
     assert sorted(metric.buckets) == list(metric.buckets)
 

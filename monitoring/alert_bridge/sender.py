@@ -1,0 +1,167 @@
+"""The sender: hands what is due to Prefect, again and again until a flow has looked; what fails is tried later."""
+
+import hashlib
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from model_code.errors import EvenkeelError
+from monitoring.alert_bridge.incidents import Incident, Incidents
+from monitoring.alert_bridge.precedence import precedence
+from monitoring.alert_bridge.prefect_api import PrefectApi, PrefectUnavailable
+
+LOG = logging.getLogger("evenkeel.bridge")
+EVENT = "evenkeel.alert"
+LOOK = "act"  # flow that the automation starts
+INSTALLATION = "evenkeel.installation"  # resource of alerts that concern no single use case
+
+LEASE = timedelta(seconds=15)
+FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=1), timedelta(seconds=30)
+# Prefect keeps events in memory until a run is made of them: one that no flow looked at by then is sent once more.
+FIRST_RESEND, LONGEST_RESEND = timedelta(seconds=20), timedelta(minutes=20)
+MOST_SENT = 10  # about three hours of resending, then a person has to look
+HEAD_START_POLL = timedelta(seconds=1)
+RUN_IS_DEAD = timedelta(minutes=30)
+IDLE_SECONDS = 1.0
+KEPT_FOR = timedelta(days=180)
+
+
+class Sender:
+    """Works in a thread of its own; any number of them may share a database.
+
+    Args:
+        engine: The database of incidents and ledger.
+        prefect: Where events go.
+        clock: Wall clock (aware).
+    """
+
+    def __init__(self, engine: sa.Engine, prefect: PrefectApi, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._engine = engine
+        self._incidents = Incidents(engine)
+        self._prefect = prefect
+        self._clock = clock
+        self._wake = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
+        self.prefect_answers: bool | None = None
+
+    def start(self) -> None:
+        """Begin to send."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Something new is due."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End after what is under way; what is left falls due again when the next one starts."""
+        self._stopped.set()
+        self._wake.set()
+        self._thread.join()
+
+    @property
+    def works(self) -> bool:
+        """Whether its thread is alive."""
+        return self._thread.is_alive()
+
+    def send_due(self) -> int:
+        """One pass over what is due now; how many were looked after.
+
+        Raises:
+            StoreError: The database cannot be read or written.
+        """
+        due = self._incidents.claim(self._clock(), LEASE)
+        for incident in due:
+            self._look_after(incident)
+        return len(due)
+
+    def _run(self) -> None:
+        self._forget_old()
+        while not self._stopped.is_set():
+            try:
+                worked = self.send_due()
+            except EvenkeelError:
+                LOG.exception("the database does not answer; trying again")
+                worked = 0
+            if not worked:
+                self._wake.wait(IDLE_SECONDS)
+                self._wake.clear()
+
+    def _forget_old(self) -> None:
+        try:
+            self._incidents.forget(self._clock() - KEPT_FOR)
+        except EvenkeelError:
+            LOG.exception("old incidents were not dropped")
+
+    def _look_after(self, incident: Incident) -> None:
+        now = self._clock()
+        try:
+            if self._is_done(incident, now):
+                return
+            self._emit(incident, now)
+        except PrefectUnavailable as error:
+            self.prefect_answers = False
+            again = now + min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(incident.failures, 10))
+            self._incidents.failed(incident.key, str(error), again)
+            LOG.warning("%s of %s waits: %s", incident.alertname, incident.usecase or "all", error)
+
+    def _is_done(self, incident: Incident, now: datetime) -> bool:
+        """Whether nothing is to be sent now: given up, resolved since, dealt with, or somebody is at it."""
+        if incident.sent >= MOST_SENT:
+            self._incidents.give_up(incident.key, f"no flow looked at it after {incident.sent} events")
+            LOG.error("%s of %s: no flow looked at it after %d events", incident.alertname, incident.usecase, incident.sent)
+            return True
+        if incident.sent and incident.ended_at is not None:
+            self._incidents.give_up(incident.key, "resolved before a flow looked at it")
+            return True
+        if incident.usecase is None:
+            return False
+        first = precedence(self._engine, incident.usecase, now)
+        if first == "dealt with":
+            self._incidents.looked(incident.usecase, incident.received_at, "the policy's own action", now)
+            LOG.info("%s of %s is about what was just acted on", incident.alertname, incident.usecase)
+            return True
+        if first == "wait":
+            self._incidents.postpone(incident.key, now + HEAD_START_POLL)
+            return True
+        if incident.sent and self._prefect.looks_under_way(LOOK, incident.usecase, RUN_IS_DEAD):
+            self._incidents.postpone(incident.key, now + FIRST_RESEND)
+            return True
+        return False
+
+    def _emit(self, incident: Incident, now: datetime) -> None:
+        """An event's identity changes only once Prefect took the one before: a lost answer makes no second event."""
+        self._prefect.emit(event_id(incident), f"{EVENT}.{incident.alertname}", _resource(incident), _payload(incident), now)
+        self.prefect_answers = True
+        waits_for_a_look = incident.usecase is not None
+        again = now + min(LONGEST_RESEND, FIRST_RESEND * 2**incident.sent) if waits_for_a_look else None
+        self._incidents.sent(incident.key, now, again)
+        LOG.info("%s of %s became event %s", incident.alertname, incident.usecase or "all", event_id(incident))
+
+
+def event_id(incident: Incident) -> UUID:
+    """Of the incident's next event: the same in every process, another one after each that Prefect took."""
+    text = f"{incident.fingerprint} {incident.starts_at.isoformat()} {incident.sent}"
+    return UUID(bytes=hashlib.sha256(text.encode()).digest()[:16], version=4)
+
+
+def _resource(incident: Incident) -> dict[str, str]:
+    if incident.usecase is None:
+        return {"prefect.resource.id": INSTALLATION}
+    return {"prefect.resource.id": f"evenkeel.usecase.{incident.usecase}", "evenkeel.usecase": incident.usecase}
+
+
+def _payload(incident: Incident) -> dict[str, object]:
+    return {
+        "alertname": incident.alertname,
+        "severity": incident.labels.get("severity", ""),
+        "fingerprint": incident.fingerprint,
+        "starts_at": incident.starts_at.isoformat(),
+        "received_at": incident.received_at.isoformat(),
+        "labels": dict(incident.labels),
+        "annotations": dict(incident.annotations),
+    }
