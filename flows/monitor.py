@@ -11,6 +11,7 @@ from flows.params import MonitorParams
 from model_code.installation import Installation
 from model_code.ledger import Entry
 from monitoring import judgement
+from monitoring.annotations import annotate
 from monitoring.gauges import GaugeStore
 from monitoring.readings import readings
 from monitoring.recovery import recovery_of
@@ -35,6 +36,7 @@ def monitor(params: MonitorParams) -> dict[str, Any]:
     artifacts.table(params.usecase, "verdict-now", [verdict.model_dump(mode="json")], "What the policy says, and why")
     if verdict.action != "hold":
         look(f"{BREACH}.{verdict.action}", params.usecase, now.isoformat(), reasons=list(verdict.reasons))
+    annotate(place.settings, place.sql, params.usecase)
     return verdict.model_dump(mode="json") | {
         "looked_at": looked_at.isoformat(),
         "drifted_share": seen.evidence.drifted_share,

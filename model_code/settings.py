@@ -126,6 +126,15 @@ class Settings(BaseSettings):
     prefect_port: int = Field(4200, ge=1, le=65535, description="Port of the local Prefect server.")
     mlflow_port: int = Field(5000, ge=1, le=65535, description="Port of the local MLflow server.")
     exporter_port: int = Field(9464, ge=1, le=65535, description="Port of the metrics exporter.")
+    grafana_url: str = Field(
+        "",
+        description="Address of the Grafana that gets releases, actions and incidents as annotations, with its path. Default: none, nothing is written.",
+    )
+    grafana_token: str = Field(
+        "",
+        repr=False,
+        description="Token of a service account that may write annotations, from the environment only. Default: none, needed with an address.",
+    )
     bridge_port: int = Field(
         9465, ge=1, le=65535, description="Port of the bridge from Alertmanager to Prefect. Default: beside the exporter's."
     )

@@ -1,0 +1,1 @@
+"""Grafana as code: dashboards, provisioning and alert rules made from the catalogue of metrics."""

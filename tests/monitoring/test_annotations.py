@@ -1,0 +1,303 @@
+"""Marks of the ledger in a Grafana that speaks the real one's HTTP: once each, after failures and kills too."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from pydantic import JsonValue
+
+from model_code import sql
+from model_code.errors import ConfigurationError, EvenkeelError
+from model_code.ledger import Entry, Ledger, Phase
+from model_code.settings import Settings
+from monitoring import annotations, judgement, marks
+from monitoring.annotations import Annotator, annotate
+from monitoring.grafana.client import Annotations, GrafanaFailed, GrafanaRefused
+from monitoring.grafana.fake import Failure, FakeGrafana
+from monitoring.marks import marks_of
+
+START = datetime(2024, 7, 1, tzinfo=UTC)
+ROOT = Path(__file__).parents[2]
+
+
+def entry(day: float, action: str, phase: Phase = "done", to: str | None = None, **more: JsonValue) -> Entry:
+    at = START + timedelta(days=day)
+    return Entry(
+        phase=phase,
+        usecase="demand",
+        action=action,
+        actor="monitor",
+        reason=f"because of day {day}",
+        to_version=to,
+        at=at,
+        recorded_at=at,
+        evidence=more,
+    )
+
+
+def verdict(day: float, action: str, *effects: str) -> Entry:
+    return entry(day, "verdict", "note", verdict={"action": action, "side_effects": list(effects)})
+
+
+STORY = (
+    entry(0, "promote", to="1"),
+    verdict(1, "hold"),
+    entry(2, "promote", "intent", to="2"),
+    entry(2, "promote", to="2"),
+    verdict(3, "hold", "page"),
+    verdict(4, "rollback"),
+    entry(4, "rollback", to="1"),
+    verdict(5, "hold"),
+    entry(9, "retrain", "note"),
+)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[tuple[sa.Engine, Ledger]]:
+    made = sql.engine(f"sqlite:///{tmp_path / 'evenkeel.db'}")
+    yield made, Ledger(made)
+    made.dispose()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FakeGrafana]:
+    with FakeGrafana() as running:
+        yield running
+
+
+@pytest.fixture
+def grafana(server: FakeGrafana) -> FakeGrafana:
+    """The server of this file, emptied."""
+    server.reset()
+    return server
+
+
+class Writer(Annotator):
+    """Writes to the fake; every run with connections of its own."""
+
+    def __init__(self, engine: sa.Engine, grafana: FakeGrafana, token: str = "") -> None:
+        self.client = Annotations(grafana.url, token or grafana.token)
+        super().__init__(engine, self.client)
+
+    def write(self, usecase: str) -> int:
+        with self.client:
+            return super().write(usecase)
+
+
+def record(ledger: Ledger, story: tuple[Entry, ...] = STORY) -> None:
+    for told in story:
+        ledger.append(told)
+
+
+def test_marks__tell_releases_actions_and_incidents(ledger: tuple[sa.Engine, Ledger]) -> None:
+    record(ledger[1])
+    found = [(mark.kind, mark.action, (mark.at - START).days, mark.until) for mark in marks_of(ledger[1].entries("demand"))]
+    assert found == [
+        ("release", "promote", 0, None),
+        ("release", "promote", 2, None),
+        ("incident", "incident", 3, START + timedelta(days=5)),
+        ("action", "rollback", 4, None),
+        ("action", "retrain", 9, None),
+    ]
+    assert marks.VERDICT == judgement.VERDICT
+
+
+def test_marks__a_note_that_cannot_be_read_is_an_incident(ledger: tuple[sa.Engine, Ledger]) -> None:
+    record(ledger[1], (entry(1, "verdict", "note", verdict="hold"),))
+    assert [mark.kind for mark in marks_of(ledger[1].entries("demand"))] == ["incident"]
+
+
+def test_marks__text_is_bounded_and_harmless_in_html(ledger: tuple[sa.Engine, Ledger]) -> None:
+    hostile = entry(0, "promote", to="1").model_copy(update={"reason": "<script>" * 1_000})
+    record(ledger[1], (hostile,))
+    text = marks_of(ledger[1].entries("demand"))[0].text
+    assert "<" not in text
+    assert len(text) < 10 * marks.LONGEST_TEXT
+
+
+def test_marks__a_simulated_decision_stands_at_the_wall_clock_and_says_its_own_time(ledger: tuple[sa.Engine, Ledger]) -> None:
+    simulated = entry(0, "promote", to="1").model_copy(update={"recorded_at": START + timedelta(days=900)})
+    record(ledger[1], (simulated,))
+    mark = marks_of(ledger[1].entries("demand"))[0]
+    assert mark.at == START + timedelta(days=900)
+    assert "decided for 2024-07-01 00:00 UTC" in mark.text
+
+
+def test_annotator__writes_each_mark_once(engine: sa.Engine, grafana: FakeGrafana) -> None:
+    ledger = Ledger(engine)
+    record(ledger)
+    annotator = Writer(engine, grafana)
+    assert annotator.write("demand") == 5
+    asked = len(grafana.requests)
+    assert annotator.write("demand") == 0
+    assert len(grafana.requests) == asked, "nothing is asked where nothing is new"
+    release = grafana.annotations[1]
+    assert release["tags"] == list(marks_of(ledger.entries("demand"))[0].tags)
+    assert release["time"] == release["timeEnd"] == START.timestamp() * 1000
+    incident = grafana.annotations[3]
+    assert incident["timeEnd"] - incident["time"] == timedelta(days=2).total_seconds() * 1000
+
+
+def test_annotator__an_incident_gets_its_end_later(ledger: tuple[sa.Engine, Ledger], grafana: FakeGrafana) -> None:
+    engine, book = ledger
+    record(book, STORY[:6])
+    annotator = Writer(engine, grafana)
+    annotator.write("demand")
+    assert grafana.annotations[3]["timeEnd"] == grafana.annotations[3]["time"]
+    record(book, STORY[6:8])
+    assert annotator.write("demand") == 2
+    assert len(grafana.annotations) == 4
+    assert grafana.annotations[3]["timeEnd"] == (START + timedelta(days=5)).timestamp() * 1000
+
+
+def test_annotator__goes_on_where_grafana_failed(ledger: tuple[sa.Engine, Ledger], grafana: FakeGrafana) -> None:
+    record(ledger[1])
+    annotator = Writer(ledger[0], grafana)
+    assert annotator.write("nobody") == 0
+    grafana.fail_next("status", status=503)
+    with pytest.raises(GrafanaFailed, match="503"):
+        annotator.write("demand")
+    assert not grafana.annotations
+    assert annotator.write("demand") == 5
+    assert len(grafana.annotations) == 5
+
+
+def test_annotator__an_answer_that_was_lost_doubles_nothing(ledger: tuple[sa.Engine, Ledger], grafana: FakeGrafana) -> None:
+    record(ledger[1], STORY[:1])
+    annotator = Writer(ledger[0], grafana)
+    grafana.fail_next("after", method="POST")
+    with pytest.raises(GrafanaFailed, match="502"):
+        annotator.write("demand")
+    assert len(grafana.annotations) == 1
+    assert annotator.write("demand") == 1
+    assert len(grafana.annotations) == 1
+
+
+def test_annotator__one_that_is_refused_does_not_stop_the_others(ledger: tuple[sa.Engine, Ledger], grafana: FakeGrafana) -> None:
+    record(ledger[1])
+    annotator = Writer(ledger[0], grafana)
+    grafana.fail_next("status", status=400)
+    with pytest.raises(GrafanaRefused):
+        annotator.write("demand")
+    assert len(grafana.annotations) == 4
+    assert annotator.write("demand") == 1
+
+
+@pytest.mark.parametrize(("kind", "method"), [("html", "GET"), ("html", "POST"), ("no_number", "POST")])
+def test_annotator__what_is_no_grafana_is_said(
+    ledger: tuple[sa.Engine, Ledger], grafana: FakeGrafana, kind: Failure, method: str
+) -> None:
+    record(ledger[1], STORY[:1])
+    grafana.fail_next(kind, method=method)
+    with pytest.raises(GrafanaFailed, match="EVENKEEL_GRAFANA_URL"):
+        Writer(ledger[0], grafana).write("demand")
+
+
+def test_annotator__what_a_person_removed_stays_away(ledger: tuple[sa.Engine, Ledger], grafana: FakeGrafana) -> None:
+    record(ledger[1], STORY[:6])
+    annotator = Writer(ledger[0], grafana)
+    annotator.write("demand")
+    removed = httpx.delete(f"{grafana.url}/api/annotations/3", headers={"Authorization": f"Bearer {grafana.token}"})
+    assert removed.status_code == 200
+    record(ledger[1], STORY[6:8])  # the incident ends
+    annotator.write("demand")
+    assert sorted(grafana.annotations) == [1, 2, 4]
+    annotator.forget("demand")
+    assert annotator.write("demand") == 4
+    assert len(grafana.annotations) == 4
+
+
+def test_annotator__one_run_is_bounded(
+    ledger: tuple[sa.Engine, Ledger], grafana: FakeGrafana, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(ledger[1])
+    monkeypatch.setattr(annotations, "MOST", 2)
+    annotator = Writer(ledger[0], grafana)
+    assert [annotator.write("demand") for _ in range(4)] == [2, 2, 1, 0]
+
+
+def test_annotations__lie_below_a_path_too(ledger: tuple[sa.Engine, Ledger]) -> None:
+    record(ledger[1], STORY[:1])
+    with FakeGrafana(below="/grafana") as below:
+        assert Writer(ledger[0], below).write("demand") == 1
+        assert len(below.annotations) == 1
+
+
+def test_annotations__a_wrong_token_names_its_setting(ledger: tuple[sa.Engine, Ledger], grafana: FakeGrafana) -> None:
+    record(ledger[1])
+    with pytest.raises(GrafanaFailed, match="EVENKEEL_GRAFANA_TOKEN") as caught:
+        Writer(ledger[0], grafana, "another-token").write("demand")
+    assert "another-token" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["grafana:3000", "ftp://g", "http://", "http://admin:admin@g", "http://g/?x=1"])
+def test_annotations__an_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError):
+        Annotations(url, "token")
+
+
+def test_annotate__is_off_without_an_address_and_never_in_the_way(
+    ledger: tuple[sa.Engine, Ledger], grafana: FakeGrafana, caplog: pytest.LogCaptureFixture
+) -> None:
+    record(ledger[1])
+    assert annotate(Settings(), ledger[0], "demand") == 0
+    nobody = Settings(grafana_url="http://127.0.0.1:9", grafana_token="a-secret-token")
+    assert annotate(nobody, ledger[0], "demand") == 0
+    assert "wait for the next run" in caplog.text
+    assert "a-secret-token" not in caplog.text
+    assert "a-secret-token" not in repr(nobody)
+    assert annotate(Settings(grafana_url=grafana.url), ledger[0], "demand") == 0
+    assert annotate(Settings(grafana_url=grafana.url, grafana_token=grafana.token), ledger[0], "demand") == 5
+
+
+def test_annotator__killed_at_any_write_it_goes_on_and_doubles_nothing(
+    ledger: tuple[sa.Engine, Ledger], grafana: FakeGrafana
+) -> None:
+    """Killed right after Grafana took a mark, before it was remembered; three times, then the rest is written."""
+    record(ledger[1])
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "EVENKEEL_SQL_URL": ledger[0].url.render_as_string(),
+        "EVENKEEL_GRAFANA_URL": grafana.url,
+        "EVENKEEL_GRAFANA_TOKEN": grafana.token,
+    }
+    for taken in (1, 2, 3):
+        killed = subprocess.run([sys.executable, "-c", KILLED], env=environment, cwd=ROOT, capture_output=True, check=False)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+        assert len(grafana.annotations) == taken
+    finished = subprocess.run(
+        [sys.executable, "-m", "monitoring.annotations", "demand"], env=environment, cwd=ROOT, capture_output=True, check=False
+    )
+    assert finished.returncode == 0, finished.stderr.decode()
+    assert len(grafana.annotations) == 5
+    own = [told["tags"][-1] for told in grafana.annotations.values()]
+    assert len(set(own)) == 5
+
+
+KILLED = """
+import os, signal, sys
+from monitoring.annotations import Annotator, main
+from monitoring.grafana.client import Annotations
+add = Annotations.add
+def add_and_die(self, mark):
+    add(self, mark)
+    os.kill(os.getpid(), signal.SIGKILL)
+Annotations.add = add_and_die
+sys.argv = ["annotations", "demand"]
+main()
+"""
+
+
+def test_annotations__the_program_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVENKEEL_SQL_URL", f"sqlite:///{tmp_path / 'a.db'}")
+    monkeypatch.setattr(sys, "argv", ["annotations", "demand"])
+    with pytest.raises(SystemExit, match="EVENKEEL_GRAFANA_URL"):
+        annotations.main()
+    assert issubclass(GrafanaFailed, EvenkeelError)
