@@ -88,6 +88,10 @@ down: setup  ## End everything that `up` started
 status: setup  ## What runs, and where
 	@$(PY) -m flows.stack status
 
+.PHONY: automations
+automations: setup  ## Register the automations again at the local Prefect server (`make up` does it too)
+	@$(PY) -m flows.stack automations
+
 .PHONY: ledger
 ledger: setup  ## Who moved which model, when and why (USECASE=demand_victoria)
 	@$(PY) -m model_code.ledger $(USECASE)

@@ -5,6 +5,7 @@ from typing import Any
 from prefect.events import Event, emit_event
 
 BREACH = "evenkeel.breach"
+ALERT = "evenkeel.alert"  # emitted by monitoring.alert_bridge, through Prefect's HTTP API
 REFRESHED = "evenkeel.data.refreshed"
 PROMOTED = "evenkeel.promoted"
 

@@ -15,7 +15,7 @@ from model_code.settings import Settings
 def main() -> int:
     """Exit code 0; 1 after an error, and from `status` when something does not answer."""
     parser = argparse.ArgumentParser(prog="python -m flows.stack")
-    parser.add_argument("word", choices=["up", "down", "status", "prepare"])
+    parser.add_argument("word", choices=["up", "down", "status", "prepare", "automations"])
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
@@ -34,6 +34,9 @@ def _obey(options: argparse.Namespace) -> int:
         prepare()
         return 0
     stack, began = LocalStack(Settings.load()), time.monotonic()
+    if options.word == "automations":
+        stack.register()
+        return 0
     if options.word == "down":
         ended = stack.down()
         print(json.dumps(ended) if options.json else f"ended: {', '.join(ended) or 'nothing ran'}")

@@ -18,7 +18,7 @@ from flows.stack.templates import copy_templates
 from model_code.errors import ConfigurationError
 from model_code.settings import PREFIX, Settings
 
-PARTS = ("prefect", "zygote", "worker", "mlflow", "exporter", "service")
+PARTS = ("prefect", "zygote", "worker", "mlflow", "exporter", "bridge", "service")
 SERVICE = "service"
 CORE = ("prefect", "zygote", "worker")
 START_SECONDS = 120.0
@@ -82,6 +82,17 @@ class LocalStack:
                 self._stop([part.name for part in missing])
                 raise
         return self.status(names)
+
+    def register(self) -> None:
+        """Register deployments and automations again at the Prefect server that runs.
+
+        Raises:
+            ConfigurationError: It does not answer, or one of them is wrong.
+        """
+        with self._only_one():
+            if not self._parts["prefect"].ready():
+                raise ConfigurationError("the Prefect server does not answer", hint="run `make up` first")
+            self._register()
 
     def down(self) -> list[str]:
         """End every part with all that it started, however it was left; names of those that ran."""

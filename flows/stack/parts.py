@@ -42,7 +42,7 @@ def all_parts(settings: Settings) -> dict[str, Part]:
     """Every part that is a plain process, by name, in the order in which they start."""
     host, python = settings.host, sys.executable
     prefect, mlflow = f"http://{host}:{settings.prefect_port}", f"http://{host}:{settings.mlflow_port}"
-    exporter = f"http://{host}:{settings.exporter_port}"
+    exporter, bridge = f"http://{host}:{settings.exporter_port}", f"http://{host}:{settings.bridge_port}"
     parts = [
         Part(
             "prefect",
@@ -72,6 +72,11 @@ def all_parts(settings: Settings) -> dict[str, Part]:
             "exporter",
             (python, "-m", "monitoring.exporter"),
             lambda: answers(f"{exporter}/metrics"), exporter, settings.exporter_port, "EXPORTER_PORT",
+        ),
+        Part(
+            "bridge",
+            (python, "-m", "monitoring.alert_bridge"),
+            lambda: answers(f"{bridge}/readyz"), bridge, settings.bridge_port, "BRIDGE_PORT",
         ),
     ]  # fmt: skip
     return {part.name: part for part in parts}
