@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from flows.drill.answers import answer
+from flows.drill.memory import Remembered
+from flows.drill.opening import promote, refresh_all
 from model_code.cases import build_cases
 from model_code.challenger import bundle_of, evaluate, register
 from model_code.data.known import KnownHistory
@@ -26,7 +29,6 @@ from services.forecaster.messages import ForecastAnswer
 from services.rollout.local import LocalTarget
 from tests.conftest import free_port
 from tests.loop import machines
-from tests.loop.simulation import Remembered, answer, promote, refresh_all
 
 BEGIN, BAD, END = 100, 130, 150
 REPLACED = BEGIN + 5

@@ -11,13 +11,15 @@ import pandas as pd
 import pytest
 
 from flows.demo.scenario import COLD, HOLIDAY, BadRelease
+from flows.drill.loop import Look
 from model_code.data.refresh import refresh
 from model_code.data.sources import make_source
 from model_code.data.world import LevelShift
 from model_code.installation import Installation
+from monitoring import acting
 from monitoring.judgement import look
 from tests.loop.conftest import QUIET
-from tests.loop.simulation import Look, Simulation
+from tests.loop.simulation import Simulation
 
 pytestmark = pytest.mark.xdist_group("loop")  # one home with a first model serves them all
 
@@ -130,7 +132,9 @@ def test_loop__retrains_in_time_after_a_shift(seed: int, factor: float, started:
     policy = simulation.place.usecase.spec.policy
     assert {look.verdict.action for look in simulation.actions} == {"retrain"}, told(simulation.actions)
     assert within(simulation.actions[0], moved.start, policy.detection_deadline, DAY)
-    promoted = [look.acted for look in simulation.actions if look.acted is not None and look.acted.entry is not None]
+    promoted = [
+        look.acted for look in simulation.actions if isinstance(look.acted, acting.Acted) and look.acted.entry is not None
+    ]
     for acted in promoted:
         assert acted.retrained is not None
         judged = acted.retrained.losses

@@ -1,0 +1,41 @@
+"""What happens in a drill: a world, releases, requests to act, and when the loop looks. The loop is told none of it."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from pydantic import AwareDatetime, Field
+
+from flows.demo.scenario import BadRelease
+from model_code.data.world import World
+from model_code.spec import Spec
+
+TRAIN_AT = datetime.fromisoformat("2014-07-01T02:00:00+10:00")
+LOOK_AT = timedelta(hours=2)  # after midnight, when the day before is told
+DAY = timedelta(days=1)
+
+
+class Script(Spec):
+    """One run of a drill on Victoria's demand."""
+
+    name: str
+    seed: int
+    story: str = Field(description="What is put into the world, in words.")
+    world: World
+    begin: AwareDatetime = Field(description="Local midnight of the first day that something is wrong.")
+    end: AwareDatetime | None = Field(None, description="Local midnight of the first day that it is right again.")
+    lead_in: int = Field(8, ge=1, description="Days of looks before it.")
+    days: int = Field(28, ge=1, description="Days of looks from its begin on.")
+    release: BadRelease | None = None
+    requests: int = Field(0, ge=0, description="Times that an alert asks for each action after every look, besides the policy.")
+
+    def looks(self) -> Iterator[datetime]:
+        """The moments of looking, a day apart."""
+        for day in range(-self.lead_in, self.days):
+            yield self.begin + day * DAY + LOOK_AT
+
+    def write_world(self, path: Path) -> Path:
+        """Write the world file that the embedded source reads (EVENKEEL_WORLD_FILE)."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.world.model_dump_json(indent=1))
+        return path
