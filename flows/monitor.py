@@ -12,9 +12,10 @@ from model_code.installation import Installation
 from model_code.ledger import Entry
 from monitoring import judgement
 from monitoring.annotations import annotate
-from monitoring.gauges import GaugeStore
+from monitoring.gauges import Gauge, GaugeStore
 from monitoring.readings import readings
 from monitoring.recovery import recovery_of
+from monitoring.yardsticks import EVERY_RUN, level_thresholds, yardsticks
 
 OUTCOME = "outcome"
 
@@ -29,7 +30,7 @@ def monitor(params: MonitorParams) -> dict[str, Any]:
     place.ledger.append(note(params.usecase, seen, now.to_pydatetime()))
     outcome = note_outcome(place, seen, now.to_pydatetime())
     gauges = GaugeStore(place.sql)
-    gauges.write(params.usecase, readings(seen.evidence, now.to_pydatetime(), seen.drift), datetime.now(UTC))
+    gauges.write(params.usecase, told(place, seen, now.to_pydatetime()), datetime.now(UTC), whole=EVERY_RUN)
     gauges.record_success(params.usecase, "monitor", datetime.now(UTC))
     verdict = seen.verdict
     get_run_logger().info("%s: %s", verdict.action, "; ".join(verdict.reasons))
@@ -43,6 +44,12 @@ def monitor(params: MonitorParams) -> dict[str, Any]:
         "outcome": outcome,
         "look_again_soon": judgement.restless(seen.evidence, place.usecase.spec.policy),
     }
+
+
+def told(place: Installation, seen: judgement.Judgement, at: datetime) -> list[Gauge]:
+    """What was seen, what it was compared with and what came of it, as gauges."""
+    yards = yardsticks(place.usecase.spec, seen.evidence, seen.verdict, level_thresholds(place), at)
+    return [*readings(seen.evidence, at, seen.drift), *yards]
 
 
 def note(usecase: str, seen: judgement.Judgement, at: datetime) -> Entry:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -45,7 +45,7 @@ class GaugeStore:
         self._engine = engine
         sql.create_table(engine, TABLE)
 
-    def write(self, usecase: str, gauges: Iterable[Gauge], at: datetime) -> int:
+    def write(self, usecase: str, gauges: Iterable[Gauge], at: datetime, *, whole: Collection[str] = ()) -> int:
         """Replace the values of every metric named; those not named stay. One transaction.
 
         A value that is no number (NaN, infinity) is left out, so that its series is absent instead of wrong.
@@ -54,6 +54,7 @@ class GaugeStore:
             usecase: Whose gauges.
             gauges: All values of each metric they name; a series that is gone disappears.
             at: Wall clock of writing (aware).
+            whole: Metrics that are told in full: one that has no value now is gone, instead of showing its last one for ever.
 
         Returns:
             How many were written.
@@ -70,7 +71,7 @@ class GaugeStore:
             for gauge in given
             if math.isfinite(gauge.value)
         ]
-        names = sorted({gauge.name for gauge in given})
+        names = sorted({*whole, *(gauge.name for gauge in given)})
         with sql.transaction(self._engine) as connection:
             connection.execute(sa.delete(TABLE).where(TABLE.c.usecase == usecase, TABLE.c.name.in_(names)))
             if rows:
@@ -85,7 +86,21 @@ class GaugeStore:
             flow: Its name.
             at: Wall clock (aware).
         """
-        name, seconds = "evenkeel_flow_last_success_timestamp_seconds", at.astimezone(UTC).timestamp()
+        self._record("evenkeel_flow_last_success_timestamp_seconds", usecase, flow, at)
+
+    def record_failure(self, usecase: str, flow: str, at: datetime) -> None:
+        """Keep when a flow last failed or crashed.
+
+        Args:
+            usecase: Whose flow.
+            flow: Its name.
+            at: Wall clock (aware).
+        """
+        self._record("evenkeel_flow_last_failure_timestamp_seconds", usecase, flow, at)
+
+    def _record(self, name: str, usecase: str, flow: str, at: datetime) -> None:
+        """The later moment stays."""
+        seconds = at.astimezone(UTC).timestamp()
         new = sql.insert(self._engine, TABLE).values(
             usecase=usecase, name=name, labels=_key({"flow": flow}), value=seconds, at=at
         )
@@ -107,6 +122,16 @@ class GaugeStore:
         with sql.transaction(self._engine) as connection:
             rows = connection.execute(query).mappings().all()
         return [Gauge(row["usecase"], row["name"], row["value"], json.loads(row["labels"])) for row in rows]
+
+    def written(self) -> dict[tuple[str, str], datetime]:
+        """When each metric was last written (wall clock), by use case and name.
+
+        Raises:
+            StoreError: The database cannot be read.
+        """
+        query = sa.select(TABLE.c.usecase, TABLE.c.name, sa.func.max(TABLE.c.at)).group_by(TABLE.c.usecase, TABLE.c.name)
+        with sql.transaction(self._engine) as connection:
+            return {(usecase, name): at for usecase, name, at in connection.execute(query)}
 
 
 def _key(labels: Mapping[str, str]) -> str:

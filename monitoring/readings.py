@@ -1,10 +1,12 @@
 """Evidence and Evidently's values as gauges of the catalogue."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from model_code.evidence import Evidence, OriginEvidence, SeriesEvidence
-from monitoring.evidently_report import FeatureDrift
+from model_code.metrics.labels import FAULTS
+from monitoring.evidently import FeatureDrift
 from monitoring.gauges import Gauge
 
 LATEST = 7  # origins that a shown mean covers: a week of daily forecasts
@@ -18,7 +20,7 @@ def readings(evidence: Evidence, now: datetime, drift: FeatureDrift | None = Non
         now: The moment of judging (aware; simulated in a simulation).
         drift: Evidently's values, if a report was made.
     """
-    gauges = [*_of_data(evidence, now), *_of_drift(evidence.usecase, drift)]
+    gauges = [*_of_data(evidence, now), *_of_slices(evidence), *_of_drift(evidence.usecase, drift)]
     for series in evidence.series:
         gauges += _of_series(evidence.usecase, series)
     return gauges
@@ -32,8 +34,20 @@ def _of_data(evidence: Evidence, now: datetime) -> Iterator[Gauge]:
         if age is not None:
             yield Gauge(name, f"evenkeel_{kind}_age_seconds", age.total_seconds())
     yield Gauge(name, "evenkeel_quarantined_share", evidence.quarantined_share)
+    faults = Counter[str](fault.kind for fault in evidence.data_faults)
+    for fault in FAULTS:
+        yield Gauge(name, "evenkeel_data_faults", faults[fault], {"kind": fault})
     if evidence.champion is not None:
         yield Gauge(name, "evenkeel_champion_info", 1.0, {"version": evidence.champion})
+
+
+def _of_slices(evidence: Evidence) -> Iterator[Gauge]:
+    if evidence.estimated_ratio is not None:
+        yield Gauge(evidence.usecase, "evenkeel_estimated_loss_ratio", evidence.estimated_ratio)
+    for part in evidence.slices:
+        labels = {"dimension": part.dimension, "value": part.value}
+        yield Gauge(evidence.usecase, "evenkeel_slice_loss_ratio", part.loss / part.expected_loss, labels)
+        yield Gauge(evidence.usecase, "evenkeel_slice_departs", float(part.departs), labels)
 
 
 def _of_series(usecase: str, series: SeriesEvidence) -> Iterator[Gauge]:

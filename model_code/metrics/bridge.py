@@ -2,10 +2,11 @@
 
 from functools import partial
 
-from model_code.metrics.metric import Metric
+from model_code.metrics.metric import Alert, Metric
+from model_code.metrics.promql import BRIDGE_JOB, down
 
+JOB = ("job",)
 _told = partial(Metric, labels=(), source="bridge", owner="platform")
-
 METRICS = (
     _told(
         "evenkeel_bridge_alerts_total",
@@ -13,8 +14,44 @@ METRICS = (
         "Alerts that Alertmanager sent to the bridge: new incidents, known ones, ended ones, refused ones.",
         labels=("received",),
         kind="counter",
+        alerts=(
+            Alert(
+                "EvenkeelAlertRefused",
+                "warn",
+                'sum by (job) (increase(evenkeel_bridge_alerts_total{received="refused"}[10m])) > 0',
+                "the bridge refuses alerts that it cannot read",
+                labels=JOB,
+            ),
+        ),
     ),
     _told("evenkeel_bridge_waiting_incidents", "incidents", "Incidents that no flow has looked at yet."),
-    _told("evenkeel_bridge_oldest_waiting_seconds", "seconds", "How long the oldest of them has waited; 0 without any."),
-    _told("evenkeel_bridge_prefect_up", "1", "1 if Prefect took the last event that the bridge had for it, else 0."),
+    _told(
+        "evenkeel_bridge_oldest_waiting_seconds",
+        "seconds",
+        "How long the oldest of them has waited; 0 without any.",
+        alerts=(
+            Alert(
+                "EvenkeelBridgeWaiting",
+                "page",
+                "max by (job) (evenkeel_bridge_oldest_waiting_seconds) > 120",
+                "an alert has waited for {duration} to reach Prefect: nothing acts on it",
+                labels=JOB,
+            ),
+        ),
+    ),
+    _told(
+        "evenkeel_bridge_prefect_up",
+        "1",
+        "1 if Prefect took the last event that the bridge had for it, else 0.",
+        alerts=(
+            Alert(
+                "EvenkeelBridgeDown",
+                "page",
+                down(BRIDGE_JOB),
+                "the bridge does not answer: alerts reach nobody who acts",
+                scrapes=4,
+                labels=JOB,
+            ),
+        ),
+    ),
 )

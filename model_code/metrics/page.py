@@ -10,7 +10,7 @@ HEAD = """# Metrics
 
 Made by `python -m model_code.metrics > docs/metrics.md` from `model_code/metrics/`; change them there.
 The exporter (`python -m monitoring.exporter`) serves those that flows, ledger and exporter know; a model service serves its own
-(written by `service`), both on `/metrics`. How to add one: docs/add-a-metric.md.
+(written by `service`), as does the bridge from Alertmanager to Prefect, all on `/metrics`. How to add one: docs/add-a-metric.md.
 
 | metric | kind | unit | labels | written by | looked after by | meaning |
 |---|---|---|---|---|---|---|"""

@@ -61,6 +61,7 @@ class Running:
         )
         self.telemetry = Answered(self.usecase)
         self.draining = False
+        self._spool_bytes = settings.spool_bytes
         self._warm = settings.warm_forecasts and place.usecase.spec.task == "forecast"
         self._stopped = threading.Event()
         self._watcher = PointerWatcher(place, clock)
@@ -145,6 +146,7 @@ class Running:
         told, standing = telemetry(), self._keeper.standing
         told.ready.labels(self.usecase).set(float(not self.unready))
         told.spool.labels(self.usecase).set(standing.pending_bytes)
+        told.spool_limit.labels(self.usecase).set(self._spool_bytes)
         told.spool_age.labels(self.usecase).set(standing.oldest_seconds)
         told.store_down.labels(self.usecase).set(float(standing.store_down_since is not None))
         told.set_aside.labels(self.usecase).set(standing.set_aside)

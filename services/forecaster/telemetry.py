@@ -23,6 +23,7 @@ class Telemetry:
         # A worker that was replaced leaves its numbers behind: the latest one counts.
         self.bundle = _gauge("bundle_info", "mostrecent")
         self.spool = _gauge("spool_bytes", "mostrecent")
+        self.spool_limit = _gauge("spool_limit_bytes", "mostrecent")
         self.spool_age = _gauge("spool_age_seconds", "mostrecent")
         self.store_down = _gauge("store_down", "livemax")
         self.set_aside = _gauge("spool_set_aside", "livemax")

@@ -19,8 +19,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from model_code import sql
 from model_code.ledger import Entry, Ledger
 from model_code.metrics import CATALOGUE
-from monitoring.exporter import StoredMetrics
+from model_code.metrics.labels import LABELS
 from monitoring.gauges import Gauge, GaugeStore
+from monitoring.stored_metrics import StoredMetrics
 
 NOW = datetime(2024, 7, 1, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
@@ -120,11 +121,19 @@ def test_exporter__every_metric_of_the_catalogue_is_served(database: str) -> Non
     registry = CollectorRegistry()
     registry.register(StoredMetrics(sql.engine(database)))
     text = generate_latest(registry).decode()
-    missing = [metric.name for metric in CATALOGUE if metric.source not in ("service", "bridge") and f"# HELP {metric.name} " not in text]
+    missing = [
+        metric.name for metric in CATALOGUE if metric.source not in ("service", "bridge") and f"# HELP {metric.name} " not in text
+    ]
     assert missing == []
 
 
-def test_exporter__a_database_that_fails_leaves_only_the_time_of_the_last_read(database: str) -> None:
+def served(collector: StoredMetrics) -> dict[tuple[str, tuple[str, ...]], float]:
+    registry = CollectorRegistry()
+    registry.register(collector)
+    return samples(generate_latest(registry).decode())
+
+
+def test_exporter__a_database_that_fails_leaves_the_last_read_and_the_last_successes(database: str) -> None:
     moments = iter([100.0, 200.0])
     engine = sql.engine(database)
     collector = StoredMetrics(engine, clock=lambda: next(moments))
@@ -134,4 +143,40 @@ def test_exporter__a_database_that_fails_leaves_only_the_time_of_the_last_read(d
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE gauges")
     text = generate_latest(registry).decode()
-    assert samples(text) == {("evenkeel_exporter_last_read_timestamp_seconds", ()): 100.0}
+    assert samples(text) == {
+        ("evenkeel_exporter_last_read_timestamp_seconds", ()): 100.0,
+        ("evenkeel_flow_last_success_timestamp_seconds", ("demand", "monitor")): NOW.timestamp(),
+    }
+
+
+def test_exporter__comes_up_before_its_database(tmp_path: Path) -> None:
+    folder = tmp_path / "later"
+    folder.write_text("in the way")
+    collector = StoredMetrics(f"sqlite:///{folder / 'evenkeel.db'}", clock=lambda: 100.0)
+    assert served(collector) == {("evenkeel_exporter_last_read_timestamp_seconds", ()): 0.0}
+    folder.unlink()
+    assert served(collector)["evenkeel_exporter_last_read_timestamp_seconds", ()] == 100.0
+
+
+def test_exporter__tells_when_each_metric_was_written(database: str) -> None:
+    found = served(StoredMetrics(sql.engine(database)))
+    assert found["evenkeel_metric_written_timestamp_seconds", ("demand", "evenkeel_loss_ratio")] == NOW.timestamp()
+
+
+def test_exporter__counts_actions_that_were_begun_and_not_ended(database: str) -> None:
+    assert served(StoredMetrics(sql.engine(database)))["evenkeel_open_intents", ("demand",)] == 0
+    entry = Entry(intent="half", phase="intent", usecase="demand", action="rollback", actor="t", reason="r", at=NOW)
+    ledger = Ledger(sql.engine(database))
+    ledger.append(entry)
+    assert served(StoredMetrics(sql.engine(database)))["evenkeel_open_intents", ("demand",)] == 1
+    ledger.append(entry.model_copy(update={"phase": "void"}))
+    assert served(StoredMetrics(sql.engine(database)))["evenkeel_open_intents", ("demand",)] == 0
+
+
+def test_exporter__leaves_out_series_beyond_the_bound_and_says_how_many(database: str) -> None:
+    most = LABELS["series"].most
+    gauges = [Gauge("demand", "evenkeel_bias", 1.0, {"series": f"zone{number:04}"}) for number in range(most + 3)]
+    GaugeStore(sql.engine(database)).write("demand", gauges, NOW)
+    found = served(StoredMetrics(sql.engine(database)))
+    assert sum(name == "evenkeel_bias" for name, _ in found) == most
+    assert found["evenkeel_exporter_dropped_series", ()] == 3

@@ -66,3 +66,21 @@ def test_record_success__never_goes_back(store: GaugeStore) -> None:
     (gauge,) = store.read()
     assert gauge.value == (NOW + timedelta(hours=1)).timestamp()
     assert gauge.labels == {"flow": "refresh"}
+
+
+def test_write__a_metric_that_is_told_in_full_and_has_no_value_is_gone(store: GaugeStore) -> None:
+    store.write("demand", [Gauge("demand", "evenkeel_loss_ratio", 3.0, {"series": "VIC"})], NOW)
+    store.write("demand", [Gauge("demand", "evenkeel_quarantined_share", 0.0)], NOW, whole={"evenkeel_loss_ratio"})
+    assert [gauge.name for gauge in store.read()] == ["evenkeel_quarantined_share"]
+
+
+def test_record_failure__stands_beside_the_last_success(store: GaugeStore) -> None:
+    store.record_success("demand", "refresh", NOW)
+    store.record_failure("demand", "refresh", NOW + timedelta(hours=1))
+    found = {gauge.name: gauge.value for gauge in store.read()}
+    assert found["evenkeel_flow_last_failure_timestamp_seconds"] - found["evenkeel_flow_last_success_timestamp_seconds"] == 3600
+
+
+def test_written__tells_the_latest_moment_of_each_metric(store: GaugeStore) -> None:
+    store.write("demand", [Gauge("demand", "evenkeel_bias", 1.0, {"series": "VIC"})], NOW)
+    assert store.written() == {("demand", "evenkeel_bias"): NOW}

@@ -7,16 +7,23 @@ import pytest
 
 from model_code import sql
 from model_code.metrics import CATALOGUE
-from monitoring.evidently_report import ColumnDrift, FeatureDrift
+from model_code.policy import decide
+from model_code.settings import Settings
+from model_code.usecase import load_usecase
+from monitoring.evidently import ColumnDrift, FeatureDrift
 from monitoring.gauges import GaugeStore
 from monitoring.readings import readings
-from tests.unit.policy_cases import NOW, evidence, series
+from monitoring.yardsticks import yardsticks
+from tests.unit.policy_cases import NOW, evidence, fault, part, series
 
+SPEC = load_usecase("demand_victoria", Settings()).spec
 DRIFT = FeatureDrift(0.5, (ColumnDrift("hour", 0.2, "distance", True, 0.1),), (), 10, 10)
 
 
 def test_readings__cover_the_catalogue_and_can_be_stored(tmp_path: Path) -> None:
-    gauges = readings(evidence(series(".x.x.x.x", level="AAAA")), NOW, DRIFT)
+    seen = evidence(series(".x.x.x.x", level="AAAA"), slices=(part(),), estimated_ratio=1.1)
+    verdict = decide(SPEC.policy, seen, (), NOW)
+    gauges = [*readings(seen, NOW, DRIFT), *yardsticks(SPEC, seen, verdict, {"VIC": 4.4}, NOW)]
     assert {gauge.name for gauge in gauges} == {metric.name for metric in CATALOGUE if metric.source == "monitor"}
     engine = sql.engine(f"sqlite:///{tmp_path / 'evenkeel.db'}")
     assert GaugeStore(engine).write("demand", gauges, NOW) == len(gauges)
@@ -32,11 +39,22 @@ def test_readings__show_the_latest_week() -> None:
     assert found["evenkeel_truth_age_seconds"] == timedelta(days=1).total_seconds()
 
 
+def test_readings__show_slices_and_faults_of_the_data() -> None:
+    seen = evidence(
+        series("...."), slices=(part("17", loss=3.0, expected_loss=1.5, departs=True),), data_faults=(fault("stuck"),)
+    )
+    found = {(gauge.name, *gauge.labels.values()): gauge.value for gauge in readings(seen, NOW)}
+    assert found["evenkeel_slice_loss_ratio", "hour", "17"] == 2.0
+    assert found["evenkeel_slice_departs", "hour", "17"] == 1.0
+    assert (found["evenkeel_data_faults", "stuck"], found["evenkeel_data_faults", "clock"]) == (1.0, 0.0)
+
+
 def test_readings__what_is_not_known_is_absent() -> None:
     names = {gauge.name for gauge in readings(evidence(series(""), data_age=None, prediction_age=None), NOW)}
     assert names == {
         "evenkeel_backtest_loss",
         "evenkeel_scored_origins",
         "evenkeel_quarantined_share",
+        "evenkeel_data_faults",
         "evenkeel_champion_info",
     }
