@@ -13,7 +13,7 @@ from model_code.origins import origins_between
 from model_code.policy import Verdict, decide
 from model_code.specification import Policy
 from monitoring.evidence import gather
-from monitoring.evidently_report import FeatureDrift, compare
+from monitoring.evidently import FeatureDrift, compare
 from monitoring.releases import actions_of
 
 RECENT = timedelta(days=7)
