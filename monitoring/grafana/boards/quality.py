@@ -1,0 +1,66 @@
+"""Model quality: does the champion still do what its backtest promised?"""
+
+from monitoring.grafana.panel import Board, Panel, Row
+from monitoring.grafana.queries import gauge, limit
+
+LOSS = Row(
+    "Loss",
+    (
+        Panel(
+            "Live loss over expected loss",
+            "1 is what such days make one expect; a forecast above the upper line counts as bad, below the lower one as recovered.",
+            (gauge("evenkeel_loss_ratio"), limit("ratio_breach", "bad above"), limit("ratio_near", "recovered below")),
+            bounds=(0, None),
+        ),
+        Panel(
+            "Live loss and backtest loss",
+            "In the target's unit; the backtest's is the champion's own, so it steps at a release.",
+            (gauge("evenkeel_live_loss", "live {{series}}"), gauge("evenkeel_backtest_loss", "backtest {{series}}")),
+            bounds=(0, None),
+        ),
+        Panel(
+            "Bad origins",
+            "Of the policy's window; from the line on it is a breach.",
+            (gauge("evenkeel_bad_origins"), limit("breaches", "breach from")),
+            width=8,
+            bounds=(0, None),
+        ),
+        Panel(
+            "Estimated loss before the truth",
+            "Live over expected loss of forecasts that have no truth yet; a guess, and never acted on alone.",
+            (gauge("evenkeel_estimated_loss_ratio", "estimate"), limit("ratio_breach", "bad above")),
+            width=8,
+            bounds=(0, None),
+        ),
+        Panel(
+            "Scored origins since the release",
+            "How much evidence there is about the champion.",
+            (gauge("evenkeel_scored_origins"),),
+            width=8,
+            bounds=(0, None),
+        ),
+    ),
+)
+SHAPE = Row(
+    "Shape of the error",
+    (
+        Panel(
+            "Coverage of the intervals",
+            "Share of the truth inside; below the line the intervals are recalibrated.",
+            (gauge("evenkeel_coverage"), limit("coverage_floor", "recalibrate below")),
+            "percentunit",
+            bounds=(0, 1),
+        ),
+        Panel(
+            "Bias",
+            "Above 0 the truth is higher than the forecasts.",
+            (gauge("evenkeel_bias"),),
+        ),
+    ),
+)
+QUALITY = Board(
+    "evenkeel-quality",
+    "Evenkeel: model quality",
+    "Does the champion still do what its backtest promised?",
+    (LOSS, SHAPE),
+)

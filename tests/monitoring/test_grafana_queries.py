@@ -1,0 +1,191 @@
+"""Every panel's queries in a real Prometheus, which scrapes our own exporter, service and bridge: a panel without data fails."""
+
+import math
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+import yaml
+from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
+
+from model_code import sql
+from model_code.ledger import Entry, Ledger
+from model_code.metrics import ALERTS, CATALOGUE, Metric
+from model_code.metrics.promql import BRIDGE_JOB, EXPORTER_JOB, SERVICE_JOB
+from model_code.metrics.thresholds import THRESHOLDS
+from monitoring.alert_bridge.incidents import Incidents, Kept
+from monitoring.alert_bridge.prefect_api import PrefectApi
+from monitoring.alert_bridge.sender import Sender
+from monitoring.alert_bridge.telemetry import Telemetry as BridgeTelemetry
+from monitoring.gauges import Gauge, GaugeStore
+from monitoring.grafana.asked import asked
+from monitoring.grafana.boards import BOARDS
+from monitoring.grafana.prometheus import OwnPrometheus, PrometheusFailed
+from monitoring.stored_metrics import StoredMetrics
+from services.forecaster.telemetry import Answered, telemetry
+from tests.conftest import missing
+
+USECASE = "grafana_panels"
+VALUES = {"series": "VIC", "column": "temperature", "dimension": "hour", "value": "17", "verdict": "hold", "kind": "stuck"}
+PATIENCE = 60.0  # seconds until everything must have been scraped
+QUERIES = {
+    f"{board.name}: {panel.title} / {query.legend or query.expr}": query
+    for board in BOARDS
+    for panel in board.panels
+    for query in panel.queries
+}
+Page = Callable[[], bytes]
+
+
+class Pages:
+    """Serves one text for each port, as `/metrics` of the exporter, a service and the bridge."""
+
+    def __init__(self, page: Page) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = page()
+                self.send_response(200)
+                self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                return
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    @property
+    def target(self) -> str:
+        return f"127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def fill(engine: sa.Engine) -> None:
+    """What flows leave behind: gauges of the whole catalogue, successes and failures, entries of the ledger."""
+    now = datetime.now(UTC)
+    store = GaugeStore(engine)
+    gauges = [gauge for metric in CATALOGUE if metric.source == "monitor" for gauge in sample(metric)]
+    store.write(USECASE, gauges, now)
+    store.record_success(USECASE, "monitor", now)
+    store.record_failure(USECASE, "retrain", now)
+    told = {"usecase": USECASE, "actor": "test", "reason": "shown", "at": now}
+    Ledger(engine).append(Entry(phase="done", action="promote", to_version="2", **told))
+
+
+def sample(metric: Metric) -> list[Gauge]:
+    labels = {label: VALUES.get(label, "2") for label in metric.labels if label != "usecase"}
+    if metric.name == "evenkeel_threshold":
+        return [Gauge(USECASE, metric.name, 0.5, {"name": name}) for name in THRESHOLDS]
+    return [Gauge(USECASE, metric.name, 1.0, labels)]
+
+
+def serve_a_little() -> None:
+    """What a model service tells after a few answers."""
+    answered, told = Answered(USECASE), telemetry()
+    answered.kept(24)
+    for status in (200, 200, 503):
+        answered.answered("forecast", status, 0.004)
+    told.switches.labels(USECASE, "switched").inc()
+    told.bundle.labels(USECASE, "2", "sha256").set(1)
+    for gauge in (told.ready, told.spool, told.spool_limit, told.spool_age, told.store_down, told.set_aside, told.refusing):
+        gauge.labels(USECASE).set(1)
+
+
+def bridge(engine: sa.Engine) -> Page:
+    """A bridge's page after its first alert."""
+    sender = Sender(engine, PrefectApi("http://127.0.0.1:9/api"))
+    sender.prefect_answers = True
+    told = BridgeTelemetry(Incidents(engine), sender, lambda: datetime.now(UTC))
+    told.count(Kept(new=1), refused=0)
+    return told.page
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnPrometheus]:
+    """Scrapes each second what our own parts tell, and evaluates the catalogue's alerts."""
+    if shutil.which("prometheus") is None:
+        missing("Prometheus (apt-get install prometheus)")
+    folder = tmp_path_factory.mktemp("grafana")
+    engine = sql.engine(f"sqlite:///{folder / 'evenkeel.db'}")
+    fill(engine)
+    serve_a_little()
+    exporter = CollectorRegistry()
+    exporter.register(StoredMetrics(engine))
+    parts = {
+        EXPORTER_JOB: Pages(lambda: generate_latest(exporter)),
+        SERVICE_JOB: Pages(lambda: generate_latest(REGISTRY)),
+        BRIDGE_JOB: Pages(bridge(engine)),
+    }
+    rules = folder / "rules.yml"
+    alerts = [
+        {"alert": alert.name, "expr": alert.expression, "labels": {"severity": alert.severity}} for alert in ALERTS.values()
+    ]
+    rules.write_text(yaml.safe_dump({"groups": [{"name": "catalogue", "rules": alerts}]}))
+    try:
+        with OwnPrometheus(folder / "prometheus", {job: part.target for job, part in parts.items()}, rules=[rules]) as running:
+            yield running
+    finally:
+        for part in parts.values():
+            part.close()
+        engine.dispose()
+
+
+def without_data(prometheus: OwnPrometheus, questions: Mapping[str, str]) -> set[str]:
+    """Names of the questions that get no finite value now, nor over the last seconds."""
+    now = datetime.now(UTC)
+    empty = set()
+    for name, question in questions.items():
+        found = [*prometheus.now(question), *prometheus.over(question, now - timedelta(seconds=5), now, timedelta(seconds=1))]
+        if not any(math.isfinite(value) for series in found for _, value in series.points):
+            empty.add(name)
+    return empty
+
+
+def test_panels__every_query_has_data_in_a_real_prometheus(prometheus: OwnPrometheus) -> None:
+    questions = {name: asked(query, USECASE, interval="5s") for name, query in QUERIES.items()}
+    empty, deadline = set(questions), time.monotonic() + PATIENCE
+    while empty and time.monotonic() < deadline:
+        serve_a_little()
+        empty = without_data(prometheus, {name: questions[name] for name in empty})
+        time.sleep(0.2)
+    assert empty == set(), "panels without data"
+
+
+def test_panels__another_use_case_shows_nothing(prometheus: OwnPrometheus) -> None:
+    ours = {name: query for name, query in QUERIES.items() if "$usecase" in query.expr and "ALERTS" not in query.expr}
+    assert ours
+    shown = [name for name, query in ours.items() if prometheus.now(asked(query, "nobody", interval="5s"))]
+    assert shown == []
+
+
+def test_alert_rules__condition_holds_exactly_where_the_alert_does(prometheus: OwnPrometheus) -> None:
+    groups = yaml.safe_load((Path(__file__).parents[2] / "monitoring/grafana/provisioning/alerting/evenkeel.yaml").read_text())
+    fired = 0
+    for rule in (rule for group in groups["groups"] for rule in group["rules"]):
+        value, condition = (data["model"]["expr"].replace("$$", "$") for data in rule["data"][:2])
+        moment = datetime.now(UTC)
+        wrong = {tuple(sorted(series.labels.items())) for series in prometheus.now(value, moment)}
+        holds = {tuple(sorted(series.labels.items())): series.points[0][1] for series in prometheus.now(condition, moment)}
+        assert set(holds) == wrong, rule["title"]
+        assert set(holds.values()) <= {1.0}, rule["title"]
+        fired += bool(wrong)
+    assert fired >= 5, "the samples are to set some of them off"
+
+
+def test_own_prometheus__a_wrong_question_is_told(prometheus: OwnPrometheus) -> None:
+    with pytest.raises(PrometheusFailed, match="parse error"):
+        prometheus.now("rate(")
