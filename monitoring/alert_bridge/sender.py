@@ -10,6 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from model_code.errors import EvenkeelError
+from model_code.ledger import Ledger
 from monitoring.alert_bridge.incidents import Incident, Incidents
 from monitoring.alert_bridge.precedence import precedence
 from monitoring.alert_bridge.prefect_api import PrefectApi, PrefectUnavailable
@@ -42,6 +43,7 @@ class Sender:
     def __init__(self, engine: sa.Engine, prefect: PrefectApi, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._engine = engine
         self._incidents = Incidents(engine)
+        Ledger(engine)  # makes its table, which `precedence` reads, where nothing was ever released
         self._prefect = prefect
         self._clock = clock
         self._wake = threading.Event()
@@ -84,8 +86,8 @@ class Sender:
         while not self._stopped.is_set():
             try:
                 worked = self.send_due()
-            except EvenkeelError:
-                LOG.exception("the database does not answer; trying again")
+            except (EvenkeelError, sa.exc.SQLAlchemyError):
+                LOG.exception("the database does not answer as it should; trying again")
                 worked = 0
             if not worked:
                 self._wake.wait(IDLE_SECONDS)

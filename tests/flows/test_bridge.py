@@ -1,0 +1,182 @@
+"""From an alert to the rollback: bridge, event, Automation and run through a real Prefect server; one action, whatever dies."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.automations import AutomationCore
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun
+from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter
+
+from flows.automations import ACTIONS, LOOK, wanted_automations
+from flows.stack import LocalStack
+from flows.stack.local import CORE
+from flows.stack.parts import REPOSITORY
+from model_code.installation import Installation
+from monitoring.alert_bridge.incidents import Incidents
+from tests.bridge_process import BridgeProcess, alert
+from tests.conftest import free_port
+from tests.flows.bad_release import released_badly
+from tests.flows.running import Runs, completed, until
+from tests.flows.small import NAME, Stages
+from tests.flows.test_outages import kill_server
+
+OTHER = "EvenkeelBadOrigins"
+
+
+@pytest.fixture(scope="module")
+def badly_released(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("badly") / "home"
+    released_badly(stages, home).sql.dispose()
+    setattr(stages, "badly_released", home)  # noqa: B010  # a stage like the others, which only these tests need
+    return home
+
+
+@pytest.fixture
+def place(badly_released: Path, stages: Stages, runs: Runs, prefect_api: str, tmp_path: Path) -> Iterator[Installation]:
+    """Its champion is a bad release. The server's automations start runs for it, as they would on its own stack."""
+    copied = stages.copy("badly_released", tmp_path / "home")
+    made = Installation.open(NAME, copied.settings.model_copy(update={"bridge_port": free_port()}))
+    runs.wait_for_processes()
+    asyncio.run(automate(prefect_api, made))
+    yield made
+    asyncio.run(automate(prefect_api, None))
+    runs.wait_for_processes()
+    made.sql.dispose()
+
+
+async def automate(prefect_api: str, place: Installation | None) -> None:
+    """The automations that Evenkeel registers, with the settings of this installation; no others of ours are left."""
+    async with PrefectClient(api=prefect_api) as client:
+        deployed = {
+            flow: str((await client.read_deployment_by_name(f"{flow}/local")).id) for flow in ("rollback", "retrain", LOOK)
+        }
+        for automation in wanted_automations(deployed):
+            for old in await client.read_automations_by_name(automation.name):
+                await client.delete_automation(old.id)
+            if place is not None:
+                await client.create_automation(within(automation, place))
+
+
+def within(automation: AutomationCore, place: Installation) -> AutomationCore:
+    """The same, with runs in the settings of that installation."""
+    (action,) = automation.actions
+    variables = {"working_dir": str(REPOSITORY), "env": place.settings.environment()}
+    return automation.model_copy(update={"actions": [action.model_copy(update={"job_variables": variables})]})
+
+
+def runs_of(runs: Runs, place: Installation) -> dict[str, list[FlowRun]]:
+    """Runs that may act on that installation, by flow."""
+    found: dict[str, list[FlowRun]] = {}
+    for flow in (*ACTIONS[:2], LOOK):
+        deployment = runs.client.read_deployment_by_name(f"{flow}/local").id
+        every = [run for run in runs.client.read_flow_runs(limit=100) if run.deployment_id == deployment]
+        found[flow] = [run for run in every if run.job_variables.get("env", {}).get("EVENKEEL_HOME") == str(place.settings.home)]
+    return found
+
+
+def ended(runs: Runs, place: Installation) -> list[FlowRun]:
+    """Every such run, once there is one and each has ended well."""
+    every = until(lambda: [run for each in runs_of(runs, place).values() for run in each], 0.2)
+    return [completed(runs.end(run)) for run in every]
+
+
+def events(prefect_api: str, since: datetime) -> list[str]:
+    """Names of the bridge's events that the server knows."""
+
+    async def ask() -> list[str]:
+        async with PrefectClient(api=prefect_api) as client:
+            wanted = EventFilter(event=EventNameFilter(prefix=["evenkeel.alert."]), occurred=EventOccurredFilter(since=since))
+            return sorted(event.event for event in (await client.read_events(wanted, limit=50)).events)
+
+    return asyncio.run(ask())
+
+
+def rollbacks(place: Installation) -> list[tuple[str, str | None, str | None]]:
+    """Those that were done: who, from which version, to which."""
+    entries = [entry for entry in place.ledger.entries(NAME) if entry.action == "rollback" and entry.phase == "done"]
+    return [(entry.actor, entry.from_version, entry.to_version) for entry in entries]
+
+
+def all_looked_at(place: Installation) -> bool:
+    found = Incidents(place.sql).all()
+    return bool(found) and all(each.looked_at is not None and each.due_at is None for each in found)
+
+
+def result(run: FlowRun) -> Any:
+    return run.state.result() if run.state else None
+
+
+def test_bridge__the_same_alert_twenty_times_and_another_are_two_events_and_one_rollback(
+    runs: Runs, place: Installation, prefect_api: str
+) -> None:
+    since = datetime.now(UTC) - timedelta(seconds=1)
+    with BridgeProcess(place.settings, prefect_api) as bridge:
+        first = bridge.post(alert(NAME), alert(NAME, OTHER))
+        again = [bridge.post(alert(NAME)) for _ in range(20)]
+
+        until(lambda: all_looked_at(place), 0.2)
+        ends = ended(runs, place)
+
+    assert (first.status_code, first.json()) == (202, {"new": 2, "known": 0, "ended": 0})
+    assert {(answer.status_code, answer.json()["known"]) for answer in again} == {(202, 1)}
+    assert rollbacks(place) == [("alertmanager", "2", "1")]
+    assert place.registry.version_of(NAME, "champion") == "1"
+    until(lambda: len(events(prefect_api, since)) >= 2, 0.5)
+    assert events(prefect_api, since) == [f"evenkeel.alert.{OTHER}", "evenkeel.alert.EvenkeelLossRatioBreach"]
+    assert len(ends) == 1
+
+
+def test_bridge__an_alert_about_what_the_monitor_acts_on_starts_no_second_run(
+    runs: Runs, place: Installation, prefect_api: str
+) -> None:
+    with BridgeProcess(place.settings, prefect_api) as bridge:
+        monitored = runs.start("monitor", place)
+        until(lambda: verdict_noted(place), 0.05)
+        bridge.post(alert(NAME))
+
+        until(lambda: all_looked_at(place), 0.2)
+        completed(runs.end(monitored))
+        ends = ended(runs, place)
+
+    assert rollbacks(place) == [("evenkeel", "2", "1")]
+    assert len(ends) == 1
+    assert [each.looked_by for each in Incidents(place.sql).all()] == ["the policy's own action"]
+
+
+def test_bridge__killed_between_receipt_and_sending_loses_nothing(runs: Runs, place: Installation, prefect_api: str) -> None:
+    with BridgeProcess(place.settings, f"http://127.0.0.1:{free_port()}/api") as bridge:  # no Prefect there
+        assert bridge.post(alert(NAME)).status_code == 202
+        bridge.kill()
+    assert runs_of(runs, place)[LOOK] == []
+
+    with BridgeProcess(place.settings, prefect_api):
+        until(lambda: all_looked_at(place), 0.2)
+        ends = ended(runs, place)
+
+    assert rollbacks(place) == [("alertmanager", "2", "1")]
+    assert len(ends) == 1
+
+
+@pytest.mark.full
+def test_bridge__prefect_restarted_between_event_and_run_ends_in_one_rollback(
+    runs: Runs, place: Installation, prefect_api: str, local_stack: LocalStack
+) -> None:
+    with BridgeProcess(place.settings, prefect_api) as bridge:
+        bridge.post(alert(NAME))
+        until(lambda: Incidents(place.sql).all()[0].sent == 1)
+        kill_server(local_stack)
+        local_stack.up(CORE)
+
+        until(lambda: all_looked_at(place), 0.2)
+        ended(runs, place)
+
+    assert rollbacks(place) == [("alertmanager", "2", "1")]
+
+
+def verdict_noted(place: Installation) -> bool:
+    return any(entry.action == "verdict" for entry in place.ledger.entries(NAME))
