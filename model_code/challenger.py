@@ -17,6 +17,7 @@ from model_code.evaluation import per_origin, summary
 from model_code.installation import Installation
 from model_code.models import Model
 from model_code.series import conditions, per_series
+from model_code.shift.section import section_of
 from model_code.specification import Candidate
 from model_code.training import fit
 from model_code.tuning import Split, split
@@ -208,6 +209,7 @@ def profile_of(
             for origin, loss in zip(holdout.origins["origin"], holdout.origins["loss"], strict=True)
         ],
         "drift": normal.model_dump(mode="json"),
+        "shift": section_of(usecase.spec, evaluated.cases, typical, told, normal).model_dump(mode="json"),
     }
 
 

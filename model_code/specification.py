@@ -104,7 +104,7 @@ class Drift(Spec):
 
 
 class Report(Spec):
-    """Evidently's reports: shown and exported, a warning at most."""
+    """Reports for people, and the tests of features and quality that go with them: docs/reports.md."""
 
     every: timedelta = Field(
         timedelta(days=7), gt=timedelta(0), description="Least time between two reports; each takes seconds."
@@ -114,6 +114,19 @@ class Report(Spec):
     )
     reference_origins: int = Field(28, ge=2, description="Origins just before the champion's training ended.")
     columns: tuple[str, ...] = Field((), description="Feature columns to compare. Default: all; each takes a tenth of a second.")
+    max_rows: int = Field(
+        2_000,
+        ge=100,
+        le=100_000,
+        description="Rows of a window that Evidently sees; more are sampled down, so that time and memory are bounded.",
+    )
+    false_alarms_per_year: float = Field(
+        2.0,
+        gt=0,
+        description="Budget of the shift tests together, and of Evidently's quality, from which their limits are calibrated.",
+    )
+    keep: int = Field(60, ge=1, le=10_000, description="Most reports that are kept; the oldest go first. Each takes about 2 MB.")
+    max_age: timedelta = Field(timedelta(days=366), gt=timedelta(0), description="Older reports go; the newest always stays.")
 
 
 class Policy(Spec):

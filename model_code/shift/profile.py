@@ -91,7 +91,7 @@ def profile_of(window: Window, columns: tuple[str, ...] | None = None, *, seed: 
         >>> profile_of({"hour": np.array([0.0, 1.0, 1.0, 2.0])}, seed=1).columns["hour"].edges
         (0.0, 1.0, 2.0)
     """
-    names = tuple(window) if columns is None else columns
+    names = tuple(map(str, window)) if columns is None else columns
     rows = len(window[names[0]]) if names else 0
     if rows < 2:
         raise TooLittleData(f"a reference of {rows} rows and {len(names)} columns", hint="widen the reference window")

@@ -82,7 +82,7 @@ def calibrate_thresholds(
     values = {key: np.array(column) for key, column in _table(windows).items()}
     yardsticks = {(test, column): max(float(np.quantile(found, USUAL)), FLOORS[test]) for (test, column), found in values.items()}
     worst = np.max([found / yardsticks[key] for key, found in values.items()], axis=0)
-    factor = _factor(worst, min(1.0, false_alarms_per_year / windows_per_year), block, seed)
+    factor = max(1.0, bound(worst, min(1.0, false_alarms_per_year / windows_per_year), block, seed))
     limits: dict[str, dict[str, float]] = {}
     for (test, column), yardstick in yardsticks.items():
         limits.setdefault(test, {})[column] = factor * yardstick
@@ -95,13 +95,21 @@ def calibrate_thresholds(
     )
 
 
-def _factor(worst: np.ndarray, share: float, block: int, seed: int) -> float:
+def bound(worst: np.ndarray, share: float, block: int, seed: int) -> float:
+    """What no more than a share of the values lies above, in nineteen of twenty resamples by blocks.
+
+    Args:
+        worst: Values in order (n,), neighbours alike.
+        share: Of the values, 0 to 1.
+        block: How many neighbours are drawn together.
+        seed: Of the resamples.
+    """
     chance = np.random.default_rng(seed)
     block = max(1, min(block, len(worst)))
     starts = chance.integers(0, len(worst), (RESAMPLES, -(-len(worst) // block)))
     drawn = (starts[:, :, None] + np.arange(block)) % len(worst)
     resampled = worst[drawn.reshape(RESAMPLES, -1)[:, : len(worst)]]
-    return max(1.0, float(np.quantile(np.quantile(resampled, 1 - share, axis=1), SURE)))
+    return float(np.quantile(np.quantile(resampled, 1 - share, axis=1), SURE))
 
 
 def _table(windows: Sequence["Shift"]) -> Mapping[tuple[str, str], list[float]]:

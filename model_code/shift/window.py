@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
+import pandas as pd
 
 from model_code.errors import DataError
 
 CHUNK = 65_536  # rows; a column of them fits into a core's cache, where sorting is fastest
-Window: TypeAlias = Mapping[str, Any]  # a frame, or arrays by name
+Window: TypeAlias = Mapping[str, Any] | pd.DataFrame  # arrays by name, or a frame
 Chunk: TypeAlias = dict[str, np.ndarray]
 
 
