@@ -63,6 +63,7 @@ def stated(spec: UseCaseSpec) -> dict[str, float]:
         "max_evidence_age_seconds": policy.max_evidence_age.total_seconds(),
         "max_prediction_age_seconds": (MISSED * every).total_seconds(),
         "max_monitor_age_seconds": (MISSED * every + GRACE).total_seconds(),
+        "max_report_age_seconds": (MISSED * spec.report.every + every).total_seconds(),
         "max_quarantined": policy.max_quarantined,
         "evidently_share": policy.evidently_share,
     }

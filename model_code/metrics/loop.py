@@ -6,6 +6,7 @@ from model_code.metrics.metric import Alert, Metric
 from model_code.metrics.promql import CHAMPION, EXPORTER_JOB, down, older
 
 MONITOR_SUCCESS = 'evenkeel_flow_last_success_timestamp_seconds{flow="monitor"}'
+REPORTED = 'evenkeel_metric_written_timestamp_seconds{metric="evenkeel_evidently_drifted_share"}'
 FLOW = ("usecase", "flow")
 _flow = partial(Metric, source="flows", owner="platform")
 _exported = partial(Metric, source="exporter", owner="platform")
@@ -87,6 +88,15 @@ METRICS = (
         "When a metric of the monitor was last written (wall clock).",
         ("usecase", "metric"),
         expected=CHAMPION,
+        alerts=(
+            Alert(
+                "EvenkeelReportStale",
+                "warn",
+                older(REPORTED, "max_report_age_seconds"),
+                "{usecase}: Evidently's latest report is {duration} old",
+                threshold="max_report_age_seconds",
+            ),
+        ),
     ),
     _exported(
         "evenkeel_exporter_last_read_timestamp_seconds",

@@ -4,7 +4,6 @@ Rules and panels compare with these series, so that they use the numbers of the 
 """
 
 from model_code.metrics.metric import Metric
-from model_code.metrics.promql import CHAMPION
 
 THRESHOLDS = {
     "ratio_breach": "Live over expected loss above which an origin counts as bad.",
@@ -16,6 +15,7 @@ THRESHOLDS = {
     "max_evidence_age_seconds": "Age of the newest scored origin above which evidence is none.",
     "max_prediction_age_seconds": "Two periods of forecasts: one was missed.",
     "max_monitor_age_seconds": "Two periods of forecasts and an hour: a monitor run was missed.",
+    "max_report_age_seconds": "Two periods of Evidently's reports and one of forecasts: a report was missed.",
     "max_quarantined": "Share of rows in quarantine above which the data are at fault.",
     "evidently_share": "Share of drifted columns above which Evidently's report is recorded as a warning.",
 }
@@ -26,6 +26,5 @@ METRICS = (
         "that of what it bounds",
         "A threshold that the use case states, by name; rules and panels compare with it.",
         ("usecase", "name"),
-        expected=CHAMPION,
     ),
 )

@@ -1,0 +1,140 @@
+"""The rules' tests, for `promtool test rules`: silent while all is well, firing when it goes wrong, never silent for lack of data."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from model_code.metrics import ALERTS, BY_NAME, CATALOGUE, Alert
+from model_code.metrics.promql import BRIDGE_JOB, CHAMPION, EXPORTER_JOB, SERVICE_JOB
+from monitoring.rules.cases import CASES, GONE, LATER, Case, Change
+from monitoring.rules.ruleset import MISSING, alert_rule, alerts, missing, missing_summary, ruleset
+from monitoring.rules.wording import filled
+from monitoring.rules.world import END, INSTANCES, TURN, USECASE, Series, flat, healthy
+
+BEFORE, AFTER = f"{TURN}m", f"{END}m"
+DOWN = {EXPORTER_JOB: "EvenkeelExporterDown", SERVICE_JOB: "EvenkeelServiceDown", BRIDGE_JOB: "EvenkeelBridgeDown"}
+Test = dict[str, Any]
+
+
+def rule_tests(rule_file: str) -> dict[str, Any]:
+    """The content of a test file.
+
+    Args:
+        rule_file: Path of the rules, as seen from the tests.
+    """
+    made = [_all_silent(), *_firing(), *_vanishing()]
+    return {"rule_files": [rule_file], "evaluation_interval": "1m", "tests": made}
+
+
+def _all_silent() -> Test:
+    names = dict.fromkeys(rule["alert"] for group in ruleset()["groups"] for rule in group["rules"] if "alert" in rule)
+    expected = [{"eval_time": when, "alertname": name, "exp_alerts": []} for name in names for when in (BEFORE, AFTER)]
+    return _test("while all is well, nothing alerts", healthy(), expected)
+
+
+def _firing() -> Iterator[Test]:
+    """Each alert: silent before what it is for happens, firing after."""
+    for metric, alert in alerts():
+        case = CASES[alert.name]
+        expected: list[Mapping[str, Any]] = [
+            {"eval_time": BEFORE, "alertname": alert.name, "exp_alerts": []},
+            {"eval_time": AFTER, "alertname": alert.name, "exp_alerts": [_alert(alert, metric.owner, case)]},
+        ]
+        yield _test(f"{alert.name} fires", _changed(case.changes), expected)
+
+
+def _vanishing() -> Iterator[Test]:
+    """Each metric that must be there, and each place that metrics come from: its absence alerts."""
+    for witness, gone in _by_witness().items():
+        changes = [Change(metric, GONE, {"name": name} if name else {}) for metric, name in gone]
+        fires = {"eval_time": AFTER, "alertname": MISSING, "exp_alerts": [_missing(*each) for each in gone]}
+        yield _test(f"all that stands beside {witness} vanishes", _changed(changes), [fires])
+    for job, down in DOWN.items():
+        series = [_vanished(each) if job_of_series(each) == job else each for each in healthy()]
+        case = Case((), {"job": job}, 1)
+        alert = ALERTS[down]
+        fires = {"eval_time": AFTER, "alertname": down, "exp_alerts": [_alert(alert, _owner(down), case)]}
+        yield _test(f"everything of {job} vanishes", series, [fires])
+
+
+def _by_witness() -> dict[str, list[tuple[str, str]]]:
+    """What may vanish together: what is missed beside the same series."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for metric, name in missing():
+        witness = BY_NAME[metric].expected or CHAMPION
+        found.setdefault(witness, []).append((metric, name))
+    return found
+
+
+def job_of_series(series: Series) -> str:
+    """Where it is scraped from."""
+    return series.labels["job"]
+
+
+def _owner(name: str) -> str:
+    return next(metric.owner for metric in CATALOGUE for alert in metric.alerts if alert.name == name)
+
+
+def _alert(alert: Alert, owner: str, case: Case) -> dict[str, Any]:
+    rule = alert_rule(alert, next(metric for metric, each in alerts() if each is alert), 15, "")
+    return {
+        "exp_labels": {**case.labels, **rule["labels"]},
+        "exp_annotations": {
+            "summary": filled(alert.summary, case.labels, case.value),
+            "runbook_url": rule["annotations"]["runbook_url"],
+        },
+    }
+
+
+def _missing(metric: str, name: str) -> dict[str, Any]:
+    labels = {"usecase": USECASE, "metric": metric} | ({"name": name} if name else {})
+    return {
+        "exp_labels": labels | {"severity": "page", "owner": "platform"},
+        "exp_annotations": {
+            "summary": filled(missing_summary(metric, name), labels, 1),
+            "runbook_url": f"monitoring/runbooks/{MISSING}.md",
+        },
+    }
+
+
+def _changed(changes: Sequence[Change]) -> list[Series]:
+    """The healthy world with these changes; a change of a series that is not there yet brings it."""
+    world = healthy()
+    for change in changes:
+        touched = [place for place, series in enumerate(world) if series.has(change.metric, change.labels)]
+        for place in touched:
+            world[place] = _turned(world[place], change.then)
+        if not touched:
+            world.append(_new(change))
+    return world
+
+
+def _turned(series: Series, then: float | str) -> Series:
+    if then == GONE:
+        return _vanished(series)
+    first = _until(series.values)
+    rest = then if isinstance(then, str) else f"{then:g}+0x{LATER}"
+    return Series(series.metric, series.labels, f"{first} {rest}")
+
+
+def _vanished(series: Series) -> Series:
+    return Series(series.metric, series.labels, f"{_until(series.values)} stale")
+
+
+def _until(values: str) -> str:
+    """The same notation, up to the turn."""
+    return f"{values.rpartition('x')[0]}x{TURN}"
+
+
+def _new(change: Change) -> Series:
+    labels = {"usecase": USECASE, "flow": "refresh", "job": EXPORTER_JOB, "instance": INSTANCES[EXPORTER_JOB]}
+    rest = change.then if isinstance(change.then, str) else flat(change.then, LATER)
+    return Series(change.metric, {**labels, **change.labels}, f"_x{TURN + 1} {rest}")
+
+
+def _test(name: str, series: Sequence[Series], expected: Sequence[Mapping[str, Any]]) -> Test:
+    return {
+        "name": name,
+        "interval": "1m",
+        "input_series": [{"series": each.written, "values": each.values} for each in series],
+        "alert_rule_test": [*expected],
+    }
