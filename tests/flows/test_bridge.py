@@ -148,6 +148,7 @@ def test_bridge__an_alert_about_what_the_monitor_acts_on_starts_no_second_run(
     assert [each.looked_by for each in Incidents(place.sql).all()] == ["the policy's own action"]
 
 
+@pytest.mark.full
 def test_bridge__killed_between_receipt_and_sending_loses_nothing(runs: Runs, place: Installation, prefect_api: str) -> None:
     with BridgeProcess(place.settings, f"http://127.0.0.1:{free_port()}/api") as bridge:  # no Prefect there
         assert bridge.post(alert(NAME)).status_code == 202

@@ -1,0 +1,101 @@
+"""What a message says: what happened, on which evidence, what is done about it, and where to read on. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from model_code.ledger import Entry
+from monitoring.notify.incidents import VERDICT, Incident, verdict_of
+
+MOST_REASONS = 8
+LONGEST_REASON = 400  # characters
+ANOTHER_TIME = timedelta(hours=1)  # a decision that far from its recording belongs to a simulation
+Kind = Literal["opened", "ended"]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message, in plain text."""
+
+    kind: Kind
+    title: str
+    body: str
+
+
+def message_of(incident: Incident, kind: Kind, links: Mapping[str, str]) -> Message:
+    """The message about the beginning or the end of an incident.
+
+    Args:
+        links: Where to read on, by what it is.
+
+    Raises:
+        ValueError: The end of an incident that lasts still.
+    """
+    if kind == "opened":
+        parts = [_heading(incident.opened), "", "Evidence:", *_reasons(incident.opened), "", f"Action: {_asked(incident)}"]
+        return Message(kind, f"Evenkeel {incident.usecase}: {_asked(incident)}", _body(parts, links))
+    if incident.ended is None:
+        raise ValueError(f"incident {incident.key} lasts still")
+    done = [f"- {_done(entry)}" for entry in incident.actions] or ["- nothing: it passed by itself"]
+    lasted = incident.ended.at - incident.opened.at
+    parts = [
+        _heading(incident.ended),
+        f"It lasted {_span(lasted)}.",
+        "",
+        "Done:",
+        *done,
+        "",
+        "Evidence:",
+        *_reasons(incident.ended),
+    ]
+    return Message(kind, f"Evenkeel {incident.usecase}: on an even keel again", _body(parts, links))
+
+
+def _heading(entry: Entry) -> str:
+    recorded = entry.recorded_at or entry.at
+    told = f"{entry.usecase}, {_moment(recorded)} UTC"
+    return told + (f" (decided for {_moment(entry.at)} UTC)" if abs(recorded - entry.at) > ANOTHER_TIME else "")
+
+
+def _asked(incident: Incident) -> str:
+    """What is done or wanted, in a few words."""
+    opened = incident.opened
+    if opened.action != VERDICT:
+        return _done(opened)
+    verdict = verdict_of(opened)
+    action, effects = verdict.get("action", "hold"), verdict.get("side_effects") or []
+    target = f" to version {verdict['to_version']}" if verdict.get("to_version") else ""
+    scope = f" of {', '.join(opened.scope)}" if opened.scope else ""
+    others = [str(effect) for effect in effects if effect != "page"]
+    called = "; a person is asked to look" if action == "hold" and "page" in effects else ""
+    return f"{action}{target}{scope}" + (f", {', '.join(others)}" if others else "") + called
+
+
+def _done(entry: Entry) -> str:
+    moved = f" {entry.from_version or '–'} → {entry.to_version}" if entry.to_version else ""
+    return f"{entry.action}{moved} by {entry.actor}"
+
+
+def _reasons(entry: Entry) -> Sequence[str]:
+    told = [str(reason) for reason in verdict_of(entry).get("reasons") or ()] if entry.action == VERDICT else [entry.reason]
+    shown = [f"- {_cut(reason)}" for reason in told[:MOST_REASONS]]
+    return [*shown, *([f"- and {len(told) - MOST_REASONS} more"] if len(told) > MOST_REASONS else [])]
+
+
+def _body(parts: Sequence[str], links: Mapping[str, str]) -> str:
+    shown = ["", *(f"{name}: {url}" for name, url in links.items())] if links else []
+    return "\n".join([*parts, *shown])
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]}…"
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M}"
+
+
+def _span(span: timedelta) -> str:
+    hours = span.total_seconds() / 3600
+    return f"{hours / 24:.1f} days" if hours >= 48 else f"{hours:.1f} hours" if hours >= 1 else f"{hours * 60:.0f} minutes"

@@ -1,0 +1,337 @@
+"""Messages: which incidents the ledger tells of, what is said, to whom, once; over real HTTP and SMTP."""
+
+import asyncio
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email import message_from_string
+from email.policy import default
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from model_code.errors import ConfigurationError
+from model_code.evidence import Evidence, OriginEvidence, Release, SeriesEvidence
+from model_code.ledger import Entry, Ledger
+from model_code.policy import Verdict, decide
+from model_code.settings import Settings
+from model_code.specification import Policy
+from monitoring import judgement
+from monitoring.notify import incidents as incidents_module
+from monitoring.notify.incidents import incidents_of, is_calm, is_troubled
+from monitoring.notify.message import Message, message_of
+from monitoring.notify.notifier import MOST_MESSAGES, RECENT, Notifier
+from monitoring.notify.targets import MOST_TARGETS, AppriseTarget, targets
+from tests.conftest import free_port
+
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # in Apprise
+NOON = datetime(2024, 7, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+LINKS = {"Run": "http://prefect/runs/1"}
+ROLLBACK = Verdict(action="rollback", reasons=("VIC: version 2 loses 3 against 1",), side_effects=("page",), to_version="1")
+PAGE = Verdict(action="hold", reasons=("data at fault: the newest are 30.0 h old",), side_effects=("page", "refresh"))
+COOLING = Verdict(action="hold", reasons=("cooling down: rollback 1 h ago", "wanted retrain: on an even keel no more"))
+WAITING = Verdict(action="hold", reasons=("VIC: 1 origins scored since the last release, 3 are needed",))
+CALM = Verdict(action="hold", reasons=("VIC: on an even keel: live / expected loss 1.0",))
+
+
+def look(verdict: Verdict, at: datetime) -> Entry:
+    evidence = {"verdict": verdict.model_dump(mode="json")}
+    reason = "; ".join(verdict.reasons)
+    return Entry(phase="note", usecase="demand", action="verdict", actor="monitor", reason=reason, evidence=evidence, at=at, recorded_at=at, intent=f"look {at}")  # fmt: skip
+
+
+def act(action: str, at: datetime, phase: Any = "done") -> Entry:
+    return Entry(phase=phase, usecase="demand", action=action, actor="evenkeel", reason="it was bad", from_version="2", to_version="1", at=at, recorded_at=at, intent=f"act {at}")  # fmt: skip
+
+
+STORY = [look(CALM, NOON), look(ROLLBACK, NOON + HOUR), act("rollback", NOON + HOUR), look(WAITING, NOON + 2 * HOUR),
+         look(CALM, NOON + 30 * HOUR)]  # fmt: skip
+
+
+class Listed:
+    """A target that keeps what it is told, or refuses it."""
+
+    def __init__(self, name: str = "listed") -> None:
+        self.identity = self.kind = name
+        self.told: list[Message] = []
+        self.broken = False
+
+    def send(self, message: Message) -> str | None:
+        if self.broken:
+            return "out of order"
+        self.told.append(message)
+        return None
+
+    @property
+    def kinds(self) -> list[str]:
+        return [message.kind for message in self.told]
+
+
+def written(engine: sa.Engine, *entries: Entry) -> None:
+    for entry in entries:
+        Ledger(engine).append(entry)
+
+
+# Which incidents there are ----------------------------------------------------------------------------------------------
+
+
+def test_incidents_of__a_story_is_one_from_the_verdict_to_the_even_keel() -> None:
+    (incident,) = incidents_of(STORY)
+
+    assert (incident.opened, incident.ended) == (STORY[1], STORY[-1])
+    assert incident.actions == (STORY[2],)
+
+
+@pytest.mark.parametrize(("verdict", "lasts"), [(ROLLBACK, True), (PAGE, True), (COOLING, True), (WAITING, True), (CALM, False)])
+def test_incidents_of__last_until_all_is_well(verdict: Verdict, lasts: bool) -> None:
+    (incident,) = incidents_of([look(PAGE, NOON), look(verdict, NOON + HOUR)])
+
+    assert (incident.ended is None) == lasts
+
+
+@pytest.mark.parametrize("verdict", [CALM, WAITING, COOLING])
+def test_incidents_of__a_hold_begins_none(verdict: Verdict) -> None:
+    assert incidents_of([look(verdict, NOON)]) == []
+
+
+def test_incidents_of__an_action_whose_look_left_no_note_begins_one() -> None:
+    (incident,) = incidents_of([act("rollback", NOON), look(ROLLBACK, NOON + HOUR), act("promote", NOON + HOUR)])
+
+    assert (incident.opened.action, len(incident.actions)) == ("rollback", 1)
+
+
+def test_incidents_of__a_note_that_cannot_be_read_is_no_good_news() -> None:
+    broken = look(CALM, NOON).model_copy(update={"evidence": {}})
+
+    assert len(incidents_of([broken])) == 1
+
+
+def test_is_calm__knows_the_words_of_the_policy() -> None:
+    points = tuple(OriginEvidence(origin=NOON - day * 24 * HOUR, loss=1.0, expected_loss=1.0) for day in range(9, 0, -1))
+    evidence = Evidence(
+        usecase="demand", at=NOON, champion="1", releases=(Release(version="1", at=NOON - 30 * 24 * HOUR),),
+        series=(SeriesEvidence(name="all", backtest_loss=1.0, origins=points),), data_age=HOUR,
+    )  # fmt: skip
+    well, stale = decide(Policy(), evidence, (), NOON), decide(Policy(), evidence, (), NOON + 90 * 24 * HOUR)
+
+    assert is_calm(look(well, NOON))
+    assert is_troubled(look(stale, NOON))
+    assert incidents_module.VERDICT == judgement.VERDICT
+
+
+# What is said -----------------------------------------------------------------------------------------------------------
+
+
+def test_message_of__says_evidence_action_and_links() -> None:
+    (incident,) = incidents_of(STORY)
+
+    opened, ended = message_of(incident, "opened", LINKS), message_of(incident, "ended", LINKS)
+
+    assert opened.title == "Evenkeel demand: rollback to version 1"
+    assert "- VIC: version 2 loses 3 against 1" in opened.body
+    assert "Run: http://prefect/runs/1" in opened.body
+    assert ended.title == "Evenkeel demand: on an even keel again"
+    assert "- rollback 2 → 1 by evenkeel" in ended.body
+    assert "It lasted 29.0 hours." in ended.body
+
+
+def test_message_of__is_bounded() -> None:
+    verdict = Verdict(action="retrain", reasons=tuple(f"{number} " + "x" * 10_000 for number in range(500)))
+
+    assert len(message_of(incidents_of([look(verdict, NOON)])[0], "opened", {}).body) < 5_000
+
+
+def test_message_of__the_end_of_what_lasts_is_refused() -> None:
+    with pytest.raises(ValueError, match="lasts still"):
+        message_of(incidents_of([look(PAGE, NOON)])[0], "ended", {})
+
+
+# Once, to everybody -----------------------------------------------------------------------------------------------------
+
+
+def test_tell__one_message_when_it_begins_and_one_when_it_ends(engine: sa.Engine) -> None:
+    target = Listed()
+    notifier = Notifier(engine, [target])
+    counts = []
+    for entry in STORY:
+        written(engine, entry)
+        counts += [notifier.tell("demand", NOON + 30 * HOUR, LINKS), Notifier(engine, [target]).tell("demand", NOON, {})]
+
+    assert target.kinds == ["opened", "ended"]
+    assert sum(counts) == 2
+    assert notifier.tell("another", NOON, {}) == 0
+
+
+def test_tell__what_was_refused_is_told_by_the_next_run_to_those_who_missed_it(engine: sa.Engine) -> None:
+    good, bad = Listed("good"), Listed("bad")
+    bad.broken = True
+    written(engine, *STORY)
+    assert Notifier(engine, [good, bad]).tell("demand", NOON + 31 * HOUR, {}) == 2
+
+    bad.broken = False
+    assert Notifier(engine, [good, bad]).tell("demand", NOON + 32 * HOUR, {}) == 2
+
+    assert (good.kinds, bad.kinds) == (["opened", "ended"],) * 2
+
+
+def test_tell__leaves_history_alone_and_is_bounded(engine: sa.Engine) -> None:
+    target = Listed()
+    for number in range(2 * MOST_MESSAGES):
+        written(engine, look(PAGE, NOON + number * HOUR), look(CALM, NOON + number * HOUR + HOUR / 2))
+    now = NOON + 2 * MOST_MESSAGES * HOUR
+
+    assert Notifier(engine, [target]).tell("demand", now + RECENT + HOUR, {}) == 0
+    assert Notifier(engine, [target]).tell("demand", now, {}) == MOST_MESSAGES
+
+
+# Real targets -----------------------------------------------------------------------------------------------------------
+
+
+class Hook(BaseHTTPRequestHandler):
+    server: "HookServer"
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.posts.append(json.loads(body))
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+class HookServer(ThreadingHTTPServer):
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Hook)
+        self.posts: list[dict[str, Any]] = []
+        self.status = 200
+
+
+@pytest.fixture
+def hook() -> Iterator[HookServer]:
+    with HookServer() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_apprise__posts_json_to_a_webhook(hook: HookServer) -> None:
+    (incident,) = incidents_of(STORY)
+
+    wrong = AppriseTarget(f"json://127.0.0.1:{hook.server_port}/a-secret-path").send(message_of(incident, "opened", LINKS))
+
+    assert wrong is None
+    assert hook.posts[0]["title"] == "Evenkeel demand: rollback to version 1"
+    assert "version 2 loses 3 against 1" in hook.posts[0]["message"]
+    assert hook.posts[0]["type"] == "warning"
+
+
+def test_apprise__failures_are_told_without_the_address(
+    hook: HookServer, engine: sa.Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    hook.status = 500
+    secret = "a-secret-path-of-a-webhook"
+    down, failing = f"json://127.0.0.1:{free_port()}/{secret}", f"json://127.0.0.1:{hook.server_port}/{secret}"
+    written(engine, *STORY[:2])
+
+    with caplog.at_level(logging.INFO):
+        taken = Notifier(engine, targets(Settings(notify_urls=f"{down} {failing}"))).tell("demand", NOON + HOUR, {})
+
+    assert (taken, len(hook.posts)) == (0, 1)
+    assert caplog.text.count("was not told") == 2
+    assert secret not in caplog.text
+
+
+@contextmanager
+def mail_server(taken: Callable[[str], None]) -> Iterator[int]:
+    """A small SMTP server; its port."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def say(line: str) -> None:
+            writer.write(f"{line}\r\n".encode())
+            await writer.drain()
+
+        await say("220 sink")
+        while command := (await reader.readline()).decode().strip().upper():
+            if command == "DATA":
+                await say("354 go on")
+                taken((await reader.readuntil(b"\r\n.\r\n")).decode())
+            await say("221 bye" if command == "QUIT" else "250 ok")
+            if command == "QUIT":
+                break
+        writer.close()
+        await writer.wait_closed()
+
+    loop, started, done = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
+    ports: list[int] = []
+
+    async def run() -> None:
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            ports.append(server.sockets[0].getsockname()[1])
+            started.set()
+            await done.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
+    thread.start()
+    started.wait(10)
+    try:
+        yield ports[0]
+    finally:
+        loop.call_soon_threadsafe(done.set)
+        thread.join(10)
+        loop.close()
+
+
+def test_apprise__sends_mail() -> None:
+    mails: list[str] = []
+    (incident,) = incidents_of(STORY)
+    with mail_server(mails.append) as port:
+        url = f"mailto://127.0.0.1:{port}?from=evenkeel@example.org&to=ops@example.org&mode=insecure"
+
+        wrong = AppriseTarget(url).send(message_of(incident, "opened", LINKS))
+
+    assert wrong is None
+    mail = message_from_string(mails[0], policy=default)
+    assert mail["Subject"] == "Evenkeel demand: rollback to version 1"
+    assert "ops@example.org" in mail["To"]
+    body = mail.get_body(("plain",))
+    assert body is not None
+    assert "version 2 loses 3 against 1" in body.get_content()
+
+
+# Settings ---------------------------------------------------------------------------------------------------------------
+
+
+def test_targets__come_from_environment_and_file(tmp_path: Path) -> None:
+    listed = tmp_path / "urls"
+    listed.write_text("# on call\njson://one\n\njson://two\n")
+
+    found = targets(Settings(notify_urls="json://zero json://one", notify_file=listed))
+
+    assert [target.url for target in found] == ["json://zero", "json://one", "json://two"]
+    assert targets(Settings()) == []
+    assert "json" not in repr(found).replace("kind", "")
+    assert "json://zero" not in repr(Settings(notify_urls="json://zero"))
+
+
+@pytest.mark.parametrize("wrong", ["not-a-url-but-a-secret", " ".join(f"json://host{n}" for n in range(MOST_TARGETS + 1))])
+def test_targets__that_are_wrong_are_refused_without_showing_them(wrong: str) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        targets(Settings(notify_urls=wrong))
+
+    assert "secret" not in str(error.value)
+    assert "host1" not in str(error.value)
+
+
+def test_apprise__an_address_of_no_known_kind_is_said_to_be_one() -> None:
+    assert AppriseTarget("nothing-known://x").send(Message("opened", "a", "b")) == "not a URL that Apprise knows"
