@@ -7,6 +7,7 @@ from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 
 from flows.monitor import note
+from flows.notices import tell
 from flows.params import ActParams
 from flows.retrain import retrain
 from flows.rollback import rollback
@@ -31,6 +32,7 @@ def act(params: ActParams) -> dict[str, Any]:
     if not outcome["done"]:
         note_hold(place, params)
     dealt_with = Incidents(place.sql).looked(params.usecase, began, f"flow run {run}", datetime.now(UTC))
+    tell(place)
     get_run_logger().info("%s; alerts dealt with: %d", outcome["action"] if outcome["done"] else "hold", dealt_with)
     return outcome | {"alerts": dealt_with}
 

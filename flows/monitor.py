@@ -7,6 +7,7 @@ from prefect import flow, get_run_logger
 
 from flows import artifacts
 from flows.events import BREACH, look
+from flows.notices import tell
 from flows.params import MonitorParams
 from model_code.installation import Installation
 from model_code.ledger import Entry
@@ -38,6 +39,7 @@ def monitor(params: MonitorParams) -> dict[str, Any]:
     if verdict.action != "hold":
         look(f"{BREACH}.{verdict.action}", params.usecase, now.isoformat(), reasons=list(verdict.reasons))
     annotate(place.settings, place.sql, params.usecase)
+    tell(place)
     return verdict.model_dump(mode="json") | {
         "looked_at": looked_at.isoformat(),
         "drifted_share": seen.evidence.drifted_share,
