@@ -27,6 +27,10 @@ class OriginEvidence(Fact):
     alarm: bool = Field(False, description="Whether the CUSUM stands above its calibrated threshold.")
     previous_loss: float | None = Field(None, ge=0, description="Loss of the previous bundle replayed on the same rows.")
     baseline_loss: float | None = Field(None, ge=0, description="Loss of the baseline on the same rows.")
+    width: float | None = Field(None, ge=0, description="Mean width of its intervals, in the target's unit.")
+    anomalies: float | None = Field(
+        None, ge=0, le=1, description="Share of the truth further from the forecast than twice the interval's bound on that side."
+    )
 
     @property
     def ratio(self) -> float:
@@ -58,6 +62,8 @@ class SliceEvidence(Fact):
         expected_loss: What the backtest lost on such rows.
         origins: Scored origins with such rows.
         departs: Whether its ratio is above the others' beyond chance, all slices of the use case taken together.
+        previous_loss: Mean loss of the previous bundle on the same rows.
+        baseline_loss: Mean loss of the baseline on the same rows.
     """
 
     dimension: str
@@ -67,6 +73,8 @@ class SliceEvidence(Fact):
     bias: float = 0.0
     origins: int = Field(ge=0)
     departs: bool = False
+    previous_loss: float | None = Field(None, ge=0)
+    baseline_loss: float | None = Field(None, ge=0)
 
 
 class DataFault(Fact):
@@ -126,6 +134,9 @@ class Evidence(Fact):
     quarantined_share: float = Field(0.0, ge=0, le=1, description="Share of recent rows that went to quarantine.")
     coverage_objective: float | None = Field(None, gt=0, lt=1, description="None: no intervals (classification).")
     drifted_share: float | None = Field(None, ge=0, le=1, description="Evidently's share of drifted columns: a warning only.")
+    has_baseline: bool = Field(
+        False, description="Whether the use case names a baseline: then what it confirms needs its losses, and is not assumed."
+    )
     evidently_breach: str | None = Field(
         None, description="Which of Evidently's values stands above its calibrated threshold, in words; None where none does."
     )
@@ -133,6 +144,9 @@ class Evidence(Fact):
     data_faults: tuple[DataFault, ...] = ()
     estimated_ratio: float | None = Field(
         None, ge=0, description="Live over expected loss of the origins that have no truth yet, estimated from what is known."
+    )
+    estimate_error: float | None = Field(
+        None, ge=0, description="Mean relative error of such estimates on the origins whose truth came since; docs/truth.md."
     )
 
     @property

@@ -1,18 +1,18 @@
 """From evidence to a verdict: hold, recalibrate, rollback or retrain. Pure; docs/policy.md tells the rules in words."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
 
 from pydantic import AwareDatetime
 
+from model_code.doubt import SideEffect, doubt_of, hours
 from model_code.evidence import Action, ActionName, Evidence, Fact
+from model_code.incidents import confirmed, departing, faults_of, remedies, slice_text
 from model_code.specification import Policy
 from model_code.trouble import Trouble, trouble_of
 
 WEEK = timedelta(days=7)
-SideEffect = Literal["page", "refresh"]
 URGENCY: tuple[ActionName, ...] = ("rollback", "retrain", "recalibrate", "hold")
 
 
@@ -22,8 +22,9 @@ class Verdict(Fact):
     Attributes:
         action: hold, recalibrate, rollback or retrain.
         reasons: Sentences with the numbers behind the verdict.
-        side_effects: `page` a person, `refresh` the data.
-        scope: The series that asked for it; empty means all of them.
+        side_effects: `page` a person, `refresh` the data, `quarantine` what the data faults name.
+        scope: The series that asked for it; empty means all of them. An action moves the whole bundle, also for those that
+            did not ask: a rollback only where they bear it, by their own losses.
         to_version: Where a rollback goes.
         since: First origin of the trouble that is acted on; a retrain is judged on the origins from there.
     """
@@ -38,7 +39,7 @@ class Verdict(Fact):
 
 @dataclass(frozen=True)
 class _Wish:
-    """What one series asks for, before cool-down and budget are looked at."""
+    """What one series asks for, before scope, cool-down and budget are looked at."""
 
     action: ActionName
     reason: str
@@ -63,56 +64,50 @@ def decide(policy: Policy, evidence: Evidence, history: Sequence[Action], now: d
         >>> decide(Policy(), Evidence(usecase="demand", at=moment), (), moment).side_effects
         ('page',)
     """
-    doubt = _doubt(policy, evidence, now)
+    doubt = doubt_of(policy, evidence, now)
     if doubt is not None:
-        return doubt
-    warnings = _warnings(policy, evidence)
+        effects = {*doubt.side_effects, *remedies(evidence.data_faults)}
+        return Verdict(action="hold", reasons=(doubt.reason, *_faults(evidence)), side_effects=tuple(sorted(effects)))
     troubles = {series.name: trouble_of(series, policy, evidence) for series in evidence.series}
+    wanted = _wanted(troubles, policy, evidence)
+    restraint = None if wanted.action == "hold" else _restraint(policy, history, now)
+    if restraint is None:
+        return wanted
+    reasons = (restraint, *(f"wanted {wanted.action}: {reason}" for reason in wanted.reasons))
+    return Verdict(action="hold", reasons=reasons, side_effects=wanted.side_effects)
+
+
+def _wanted(troubles: Mapping[str, Trouble], policy: Policy, evidence: Evidence) -> Verdict:
+    """The verdict before cool-down and budget: the most urgent wish, where those that did not ask bear it."""
     wishes = {name: _wish(trouble, policy, evidence) for name, trouble in troubles.items()}
+    wishes = _borne(wishes, troubles, policy, evidence)
     action = next(kind for kind in URGENCY if any(wish.action == kind for wish in wishes.values()))
     asking = tuple(sorted(name for name, wish in wishes.items() if wish.action == action))
-    reasons = tuple(f"{name}: {wishes[name].reason}" for name in asking) + warnings
-    effects = tuple(sorted({effect for name in asking for effect in wishes[name].side_effects}))
-    if action == "hold":
-        return Verdict(action="hold", reasons=reasons, side_effects=effects)
-    restraint = _restraint(policy, history, now)
-    if restraint is not None:
-        return Verdict(action="hold", reasons=(restraint, *(f"wanted {action}: {reason}" for reason in reasons)))
-    return Verdict(
+    reasons = tuple(f"{name}: {wishes[name].reason}" for name in asking)
+    reasons += _told_elsewhere(wishes, asking)
+    effects = {effect for wish in wishes.values() for effect in wish.side_effects} | {*remedies(evidence.data_faults)}
+    verdict = Verdict(
         action=action,
-        reasons=reasons,
-        side_effects=effects,
-        scope=() if len(asking) == len(wishes) else asking,
+        reasons=reasons + _warnings(policy, evidence),
+        side_effects=tuple(sorted(effects)),
+        scope=() if action == "hold" or len(asking) == len(wishes) else asking,
         to_version=evidence.previous if action == "rollback" else None,
-        since=min((since for name in asking if (since := troubles[name].since) is not None), default=None),
+        since=_since(action, [troubles[name] for name in asking]),
     )
+    return _with_slices(verdict, policy, evidence)
 
 
-def _doubt(policy: Policy, evidence: Evidence, now: datetime) -> Verdict | None:
-    """Hold, where the evidence itself cannot be trusted."""
-    if evidence.data_age is None or evidence.data_age > policy.max_data_age:
-        age = "there are none" if evidence.data_age is None else f"the newest are {_hours(evidence.data_age)} old"
-        reason = f"data at fault: {age}, {_hours(policy.max_data_age)} are allowed"
-        return Verdict(action="hold", reasons=(reason,), side_effects=("page", "refresh"))
-    if evidence.quarantined_share > policy.max_quarantined:
-        share, limit = f"{evidence.quarantined_share:.0%}", f"{policy.max_quarantined:.0%}"
-        reason = f"data at fault: {share} of the recent rows are in quarantine, {limit} are allowed"
-        return Verdict(action="hold", reasons=(reason,), side_effects=("page", "refresh"))
-    if now - evidence.at > policy.max_evidence_age:
-        reason = f"stale: the evidence was gathered {_hours(now - evidence.at)} ago"
-        return Verdict(action="hold", reasons=(reason,), side_effects=("page",))
-    newest, released = evidence.newest_origin, evidence.released_at
-    if newest is None and released is not None and now - released <= policy.max_evidence_age:
-        return Verdict(action="hold", reasons=(f"no origin scored yet since the release {_hours(now - released)} ago",))
-    if newest is None or now - newest > policy.max_evidence_age:
-        told = "no scored origin" if newest is None else f"the newest scored origin is {_hours(now - newest)} old"
-        reason = f"stale: {told}, {_hours(policy.max_evidence_age)} are allowed"
-        return Verdict(action="hold", reasons=(reason,), side_effects=("page",))
-    return None
+def _since(action: ActionName, asking: Sequence[Trouble]) -> datetime | None:
+    if action == "hold":
+        return None
+    return min((trouble.since for trouble in asking if trouble.since is not None), default=None)
 
 
 def _wish(trouble: Trouble, policy: Policy, evidence: Evidence) -> _Wish:
     """The rules, first match wins; see docs/policy.md."""
+    faults = faults_of(trouble.series.name, evidence)
+    if faults:
+        return _Wish("hold", f"data at fault: {'; '.join(fault.text for fault in faults)}", remedies(faults))
     if trouble.blames_release and (trouble.scored >= policy.min_origins or trouble.blatant):
         return _rollback_wish(trouble, evidence)
     if trouble.scored < policy.min_origins:
@@ -121,8 +116,14 @@ def _wish(trouble: Trouble, policy: Policy, evidence: Evidence) -> _Wish:
         return _Wish("retrain", f"the world changed: {trouble.level_text}; {trouble.ratio_text}")
     if trouble.stale_model:
         return _Wish("retrain", f"the model is stale: {trouble.stale_text}")
+    if trouble.features_moved:
+        return _Wish("retrain", f"the features moved and the model with them: {evidence.evidently_breach}; {trouble.stale_text}")
     if trouble.coverage_slipped:
         return _Wish("recalibrate", f"{trouble.coverage_text}; {trouble.ratio_text}")
+    return _nothing_to_do(trouble)
+
+
+def _nothing_to_do(trouble: Trouble) -> _Wish:
     page: tuple[SideEffect, ...] = ("page",) if trouble.lasting else ()
     if trouble.breach:
         return _Wish("hold", f"{trouble.ratio_text}, but {trouble.shared_text}: a hard spell, not a lasting change", page)
@@ -139,24 +140,59 @@ def _rollback_wish(trouble: Trouble, evidence: Evidence) -> _Wish:
     return _Wish("rollback", f"{trouble.release_text}; back to version {target}", ("page",))
 
 
+def _borne(wishes: Mapping[str, _Wish], troubles: Mapping[str, Trouble], policy: Policy, evidence: Evidence) -> dict[str, _Wish]:
+    """One bad series rolls back no other: a rollback that those who did not ask would pay for becomes hold, and a page.
+
+    A series whose data are at fault has no say: its losses tell nothing.
+    """
+    others = [name for name, wish in wishes.items() if wish.action != "rollback"]
+    paying = sorted(name for name in others if not (troubles[name].bears_rollback or faults_of(name, evidence)))
+    if not paying or len(others) == len(wishes):
+        return dict(wishes)
+    why = f"but {', '.join(paying)} would lose by it more than {policy.scope_tolerance:.0%}, or it is not known: a person decides"
+    return {
+        name: replace(wish, action="hold", reason=f"{wish.reason}, {why}") if wish.action == "rollback" else wish
+        for name, wish in wishes.items()
+    }
+
+
+def _told_elsewhere(wishes: Mapping[str, _Wish], asking: Sequence[str]) -> tuple[str, ...]:
+    """What a person is called for in a series that did not get its way, or that has no say for its data are at fault."""
+    rest = sorted(name for name, wish in wishes.items() if name not in asking and wish.side_effects)
+    return tuple(f"{name}: {wishes[name].reason}" for name in rest)
+
+
+def _with_slices(verdict: Verdict, policy: Policy, evidence: Evidence) -> Verdict:
+    """A slice that departs is an incident of its own: told and paged; acted on only where it lasts and is confirmed."""
+    found = departing(evidence)
+    if not found:
+        return verdict
+    reasons = (*(slice_text(each) for each in found), *verdict.reasons)
+    effects = tuple(sorted({*verdict.side_effects, "page"}))
+    sure = verdict.action == "hold" and not evidence.data_faults and any(confirmed(each, policy) for each in found)
+    action = "retrain" if sure else verdict.action
+    return verdict.model_copy(update={"action": action, "reasons": reasons, "side_effects": effects})
+
+
 def _restraint(policy: Policy, history: Sequence[Action], now: datetime) -> str | None:
     """Why an action has to wait, if it has to."""
     done = [action for action in history if action.action != "hold"]
     latest = max(done, key=lambda action: (action.at, action.action), default=None)
     if latest is not None and now - latest.at < policy.cooldown:
-        return f"cooling down: {latest.action} {_hours(now - latest.at)} ago, {_hours(policy.cooldown)} lie between two actions"
+        return f"cooling down: {latest.action} {hours(now - latest.at)} ago, {hours(policy.cooldown)} lie between two actions"
     recent = sum(now - action.at < WEEK for action in done)
     if recent >= policy.actions_per_week:
         return f"over budget: {recent} actions in the last 7 days, {policy.actions_per_week} are allowed"
     return None
 
 
+def _faults(evidence: Evidence) -> tuple[str, ...]:
+    return tuple(f"data at fault: {fault.text}" for fault in evidence.data_faults)
+
+
 def _warnings(policy: Policy, evidence: Evidence) -> tuple[str, ...]:
+    told = [f"warning only: {evidence.evidently_breach}"] if evidence.evidently_breach else []
     share = evidence.drifted_share
-    if share is None or share < policy.evidently_share:
-        return ()
-    return (f"warning only: {share:.0%} of the feature columns drifted by Evidently's test",)
-
-
-def _hours(span: timedelta) -> str:
-    return f"{span.total_seconds() / 3600:.1f} h"
+    if share is not None and share >= policy.evidently_share:
+        told.append(f"warning only: {share:.0%} of the feature columns drifted by Evidently's test")
+    return tuple(told)

@@ -155,6 +155,12 @@ class Policy(Spec):
     max_quarantined: float = Field(
         0.2, gt=0, le=1, description="Share of recent rows in quarantine above which data are at fault."
     )
+    scope_tolerance: float = Field(
+        0.05,
+        ge=0,
+        lt=1,
+        description="How much more the entities that asked for nothing may lose by an action for others, as a share. Above it, or where it is not known, nothing moves and a person is called.",
+    )
     evidently_share: float = Field(
         0.5,
         gt=0,
@@ -189,6 +195,11 @@ class UseCaseSpec(Spec):
     retrain: Retrain = Retrain()
     drift: Drift = Drift()
     report: Report = Report()
+    slices: tuple[str, ...] = Field(
+        (),
+        max_length=8,
+        description="Feature columns by whose values the rows are cut and watched apart, beside lead time, hour, weekday, season and entity: up to 8 different values as they are, others in four bands of the backtest.",
+    )
     policy: Policy = Policy()
     present: AwareDatetime | None = Field(None, description="Fixed present of a data set that has ended. Default: the clock.")
     seed: int = 20140101

@@ -92,9 +92,9 @@ class Trouble:
     @property
     def blames_release(self) -> bool:
         """The last release is at fault: trouble since, and the bundle before it is clearly better on the same origins."""
-        points = self._run()
-        enough = sum(point.previous_loss is not None for point in points) >= BLATANT_ORIGINS
-        if not (enough and self.began_after_release):
+        points = self._run()[-self.policy.stale_origins :]
+        told = len(points) >= BLATANT_ORIGINS and all(point.previous_loss is not None for point in points)
+        if not (told and self.began_after_release):
             return False
         troubled = self.breach or self.blatant or self.alarm or len(points) >= self.policy.near_origins
         return troubled and self._clearly_better([(point.loss, point.previous_loss) for point in points])
@@ -105,8 +105,24 @@ class Trouble:
         near = self.points[-self.policy.near_origins :]
         far_off = sum(point.ratio > self.policy.blatant_ratio for point in near) >= MOSTLY * self.policy.near_origins
         judged = self.points[-self.policy.stale_origins :] if self.lasting else near
-        told = [(point.loss, point.baseline_loss) for point in judged if point.baseline_loss is not None]
-        return (self.lasting or far_off) and (not told or self._clearly_better(told))
+        alone = not self.evidence.has_baseline and all(point.baseline_loss is None for point in judged)
+        return (self.lasting or far_off) and (alone or self._baseline_better(judged))
+
+    @property
+    def features_moved(self) -> bool:
+        """Evidently's values stand above their thresholds, and it costs: a breach, mostly bad for a while, the baseline better."""
+        near = self.points[-self.policy.near_origins :]
+        lasts = len(near) >= self.policy.near_origins and self._mostly_bad(near)
+        return self.evidence.evidently_breach is not None and self.breach and lasts and self._baseline_better(near)
+
+    @property
+    def bears_rollback(self) -> bool:
+        """The version before would cost this series no more than the tolerance, by its losses on the same latest origins."""
+        told = [(point.loss, point.previous_loss) for point in self.points[-self.policy.near_origins :]]
+        if len(told) < BLATANT_ORIGINS or any(theirs is None for _, theirs in told):
+            return False
+        mine, theirs = sum(loss for loss, _ in told), sum(loss or 0.0 for _, loss in told)
+        return theirs <= (1 + self.policy.scope_tolerance) * mine
 
     @property
     def lasting(self) -> bool:
@@ -197,6 +213,11 @@ class Trouble:
     def _mostly_bad(self, points: Sequence[OriginEvidence]) -> bool:
         return self._bad(points) >= MOSTLY * len(points)
 
+    def _baseline_better(self, points: Sequence[OriginEvidence]) -> bool:
+        """Whether the baseline's losses are known on all of them, and clearly lower."""
+        told = [(point.loss, point.baseline_loss) for point in points]
+        return all(loss is not None for _, loss in told) and self._clearly_better(told)
+
     def _clearly_better(self, pairs: Sequence[tuple[float, float | None]]) -> bool:
         """Whether the second of each pair of losses wins on most origins and by more than `ratio_near` on the mean."""
         told = [(mine, theirs) for mine, theirs in pairs if theirs is not None]
@@ -209,4 +230,5 @@ def trouble_of(series: SeriesEvidence, policy: Policy, evidence: Evidence) -> Tr
     """The series' latest origins, judged; origins from before the last release are left out."""
     released = evidence.released_at
     since = tuple(point for point in series.origins if released is None or point.origin >= released)
-    return Trouble(series.model_copy(update={"origins": since}), policy, evidence)
+    ordered = tuple(sorted(since, key=lambda point: point.origin))
+    return Trouble(series.model_copy(update={"origins": ordered}), policy, evidence)

@@ -1,6 +1,6 @@
 """Gathers what the policy reads: scored predictions of the champion, drift of the level, replays, freshness, releases."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,21 +9,27 @@ import numpy as np
 import pandas as pd
 
 from model_code.bundle import Bundle
-from model_code.cases import build_cases
+from model_code.cases import Cases, build_cases
 from model_code.data.known import KnownHistory
 from model_code.drift import DriftProfile, SeriesProfile, expected_loss, walk
 from model_code.errors import DataError
-from model_code.evidence import Evidence, OriginEvidence, SeriesEvidence
+from model_code.evaluation import row_loss
+from model_code.evidence import Evidence, OriginEvidence, SeriesEvidence, SliceEvidence
 from model_code.installation import Installation
 from model_code.origins import origins_between
 from model_code.replay import cases_of, replay, replay_baseline
-from model_code.series import conditions, per_series
+from model_code.series import ALL, conditions, per_series, series_names
+from model_code.slices import KEYS, SliceProfile
+from model_code.specification import UseCaseSpec
 from model_code.standing import standing
+from monitoring.estimate import Estimate, estimate, mean_of
 from monitoring.releases import releases_of
+from monitoring.slices import LATEST, Answered, aligned, latest, slice_evidence
 from monitoring.truth import score
 
 WARM_UP = 3  # reference windows before the release that the level test runs through
-REPLAYED = 21  # latest origins that previous bundle and baseline are replayed on
+REPLAYED = LATEST  # latest origins that previous bundle and baseline are replayed on
+WIDE = 2.0  # times the interval's bound: truth further off is an anomaly
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,7 @@ class Watched:
         conditions: From `series.conditions`.
         replays: `previous`, `baseline` -> per_series of their answers on the same origins.
         released_at: When the champion became champion.
+        answered: Rows of the latest origins, to be cut into slices; None before there are any.
     """
 
     scored: pd.DataFrame
@@ -43,6 +50,7 @@ class Watched:
     conditions: pd.DataFrame
     replays: Mapping[str, pd.DataFrame]
     released_at: pd.Timestamp
+    answered: Answered | None = None
 
 
 def gather(place: Installation, now: datetime, *, drifted_share: float | None = None, quarantined_share: float = 0.0) -> Evidence:
@@ -68,6 +76,8 @@ def gather(place: Installation, now: datetime, *, drifted_share: float | None = 
     previous = place.bundle(pointer.previous) if pointer.previous else None
     watched = watch(place, history, champion, previous, moment, pd.Timestamp(releases[-1].at))
     newest_prediction = place.predictions.newest(place.usecase.name)
+    series = series_evidence(watched, DriftProfile.model_validate(champion.profile["drift"]))
+    estimated = estimates(series, watched)
     return Evidence(
         usecase=place.usecase.name,
         at=now,
@@ -75,12 +85,16 @@ def gather(place: Installation, now: datetime, *, drifted_share: float | None = 
         previous=reached.previous,
         bad_versions=tuple(sorted(reached.bad)),
         releases=releases,
-        series=series_evidence(watched, DriftProfile.model_validate(champion.profile["drift"])),
+        series=series,
+        slices=slices_seen(watched, champion),
+        estimated_ratio=estimated.ratio,
+        estimate_error=estimated.error,
         data_age=_data_age(history, moment),
         prediction_age=None if newest_prediction is None else max(now - newest_prediction, timedelta(0)),
         quarantined_share=quarantined_share,
         coverage_objective=place.usecase.spec.interval.coverage if place.usecase.spec.task == "forecast" else None,
         drifted_share=drifted_share,
+        has_baseline=place.usecase.spec.baseline is not None,
     )
 
 
@@ -98,18 +112,71 @@ def watch(
     answered = place.predictions.between(usecase.name, released_at, now, by="origin")
     scored = score(answered[answered["bundle"] == champion.hash], truth, spec)
     live = per_series(scored, spec)
+    live = live if live.empty else live.merge(intervals(scored, spec), on=["origin", "series"], how="left")
     start = max(released_at - WARM_UP * spec.drift.reference_origins * spec.origins.every, history.first_time() + spec.lookback)
     told = conditions(champion.usecase, history, origins_between(spec, start, now), now)
-    replays: dict[str, pd.DataFrame] = {}
-    latest = sorted(live["origin"].unique())[-REPLAYED:]
-    if latest:
-        cases = build_cases(usecase, history, latest)
-        answers = {
-            "previous": None if previous is None else replay(previous, cases_of(previous, usecase, history, cases), truth),
-            "baseline": replay_baseline(usecase, cases, truth),
-        }
-        replays = {name: per_series(rows, spec) for name, rows in answers.items() if rows is not None}
-    return Watched(scored, live, told, replays, released_at)
+    judged = latest(scored)
+    latest_origins = sorted(judged["origin"].unique())[-REPLAYED:]
+    if not latest_origins:
+        return Watched(scored, live, told, {}, released_at)
+    cases = build_cases(usecase, history, latest_origins)
+    answers = {
+        "previous": None if previous is None else replay(previous, cases_of(previous, usecase, history, cases), truth),
+        "baseline": replay_baseline(usecase, cases, truth),
+    }
+    rows = {name: given for name, given in answers.items() if given is not None}
+    replays = {name: per_series(given, spec) for name, given in rows.items()}
+    return Watched(scored, live, told, replays, released_at, _to_cut(judged, cases, rows, champion.spec))
+
+
+def _to_cut(judged: pd.DataFrame, cases: Cases, replayed: Mapping[str, pd.DataFrame], spec: UseCaseSpec) -> Answered:
+    """The champion's rows with the columns and the others' losses beside them."""
+    columns = [name for name in spec.slices if name in cases.features]
+    beside = pd.concat([cases.rows[KEYS], cases.features[columns]], axis=1)
+    others = {}
+    for name, rows in replayed.items():
+        losses = rows[KEYS].assign(loss=row_loss(rows["value"].to_numpy(float), rows["truth"].to_numpy(float), spec.task))
+        others[name] = aligned(judged, losses)["loss"].to_numpy(float)
+    return Answered(judged[[*KEYS, "loss", "error"]], aligned(judged, beside), others)
+
+
+def intervals(scored: pd.DataFrame, spec: UseCaseSpec) -> pd.DataFrame:
+    """How wide the intervals are, and how much of the truth lies far outside.
+
+    Returns:
+        origin, series, width (mean, in the target's unit), anomalies (share of the rows with truth); NaN without intervals.
+    """
+    value, truth = scored["value"].to_numpy(float), scored["truth"].to_numpy(float)
+    lower, upper = scored["lower"].to_numpy(float), scored["upper"].to_numpy(float)
+    far = (truth > value + WIDE * (upper - value)) | (truth < value - WIDE * (value - lower))
+    rows = scored[["origin"]].assign(
+        series=series_names(scored["entity"], spec),
+        width=upper - lower,
+        anomalies=np.where(np.isfinite(truth) & np.isfinite(lower) & np.isfinite(upper), far, np.nan),
+    )
+    return pd.DataFrame(rows.groupby(["origin", "series"], as_index=False)[["width", "anomalies"]].mean())
+
+
+def slices_seen(watched: Watched, champion: Bundle) -> tuple[SliceEvidence, ...]:
+    """The slices; none where nothing is scored yet, or where the bundle is older than slices."""
+    normal = champion.profile.get("slices")
+    if watched.answered is None or normal is None:
+        return ()
+    return slice_evidence(watched.answered, SliceProfile.model_validate(normal), champion.spec)
+
+
+def estimates(series: Sequence[SeriesEvidence], watched: Watched) -> Estimate:
+    """What is estimated of the origins that wait for their truth, over all series."""
+    found = []
+    for each in series:
+        points = [{"ratio": point.ratio, "width": point.width, "level_z": point.level_z} for point in each.origins]
+        table = pd.DataFrame(points, columns=["ratio", "width", "level_z"], dtype=float)
+        told = {point.origin for point in each.origins}
+        rows = watched.scored if each.name == ALL else watched.scored[watched.scored["entity"] == each.name]
+        width = (rows["upper"] - rows["lower"]).groupby(rows["origin"]).mean()
+        waiting = width[[origin for origin in width.index if origin.to_pydatetime() not in told]]
+        found.append(estimate(table, waiting.rename("width").reset_index()))
+    return mean_of(found)
 
 
 def series_evidence(watched: Watched, profile: DriftProfile) -> tuple[SeriesEvidence, ...]:

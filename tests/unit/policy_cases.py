@@ -1,8 +1,18 @@
 """Evidence in a few words, for the table of policy cases: one character an origin."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
-from model_code.evidence import Action, ActionName, Evidence, OriginEvidence, Release, SeriesEvidence
+from model_code.evidence import (
+    Action,
+    ActionName,
+    DataFault,
+    Evidence,
+    OriginEvidence,
+    Release,
+    SeriesEvidence,
+    SliceEvidence,
+)
 
 NOW = datetime(2024, 8, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -68,3 +78,16 @@ def evidence(*watched: SeriesEvidence, released_days_ago: float = 60, **changes:
 def action(kind: ActionName, days_ago: float) -> Action:
     """An earlier action."""
     return Action(action=kind, at=NOW - days_ago * DAY)
+
+
+def fault(kind: Literal["stuck", "swapped", "clock", "scale", "missing"] = "stuck", entity: str | None = None) -> DataFault:
+    """Something wrong with the demand feed."""
+    return DataFault(
+        kind=kind, feed="demand", entity=entity, column="demand", statistic=9.0, threshold=3.0, text=f"demand is {kind}"
+    )
+
+
+def part(value: str = "17", **changes: object) -> SliceEvidence:
+    """An hour of the day that departs, for four weeks, at twice the expected loss."""
+    facts: dict[str, object] = {"dimension": "hour", "value": value, "loss": 2.0, "expected_loss": 1.0, "origins": 28}
+    return SliceEvidence.model_validate(facts | {"departs": True} | changes)
