@@ -13,11 +13,13 @@ from model_code.bundle import BundleContents, BundleRef, Inputs
 from model_code.calibration import Calibration
 from model_code.cases import Cases, build_cases, origins_of_history
 from model_code.data.known import KnownHistory
-from model_code.evaluation import per_origin, summary
+from model_code.errors import ConfigurationError
+from model_code.evaluation import per_origin, row_loss, summary
 from model_code.installation import Installation
 from model_code.models import Model
 from model_code.series import conditions, per_series
 from model_code.shift.section import section_of
+from model_code.slices import KEYS, SliceProfile
 from model_code.specification import Candidate
 from model_code.training import fit
 from model_code.tuning import Split, split
@@ -199,6 +201,7 @@ def profile_of(
     all_origins = [origin for origin in evaluated.cases.rows["origin"].unique() if origin <= losses["origin"].max()]
     told = conditions(usecase, history, all_origins, now)
     normal = drift.calibrate(per_series(typical, usecase.spec), told, usecase.spec, usecase.spec.seed)
+    rows = typical.assign(loss=row_loss(typical["value"].to_numpy(float), typical["truth"].to_numpy(float), usecase.spec.task))
     return {
         "unit": usecase.spec.target.unit,
         "loss": float(losses["loss"].mean()),
@@ -209,8 +212,30 @@ def profile_of(
             for origin, loss in zip(holdout.origins["origin"], holdout.origins["loss"], strict=True)
         ],
         "drift": normal.model_dump(mode="json"),
+        "slices": slices_of(usecase, rows, evaluated.cases).model_dump(mode="json"),
         "shift": section_of(usecase.spec, evaluated.cases, typical, told, normal).model_dump(mode="json"),
     }
+
+
+def slices_of(usecase: UseCase, rows: pd.DataFrame, cases: Cases) -> SliceProfile:
+    """What the backtest lost in each slice.
+
+    Args:
+        rows: origin, entity, time, loss of the backtest.
+        cases: Those that it answered, among others.
+
+    Raises:
+        ConfigurationError: `slices` names a column that the features do not have.
+    """
+    columns = list(usecase.spec.slices)
+    unknown = [name for name in columns if name not in cases.features]
+    if unknown:
+        raise ConfigurationError(
+            f"{usecase.name}: slices names {', '.join(unknown)}, which are no feature columns",
+            hint=f"there are: {', '.join(map(str, cases.features.columns))}",
+        )
+    cut = rows[KEYS].merge(pd.concat([cases.rows[KEYS], cases.features[columns]], axis=1), on=KEYS, how="left")[columns]
+    return SliceProfile.of(rows.reset_index(drop=True), cut, usecase.spec)
 
 
 def _spread(rows: int) -> np.ndarray:

@@ -27,7 +27,7 @@ def per_series(scored: pd.DataFrame, spec: UseCaseSpec) -> pd.DataFrame:
         intervals, rows (with truth), told (share with truth); sorted by series and origin.
     """
     parts = []
-    for name, rows in scored.groupby(_series_names(scored["entity"], spec), sort=True):
+    for name, rows in scored.groupby(series_names(scored["entity"], spec), sort=True):
         told = rows["truth"].notna().groupby(rows["origin"]).mean().rename("told")
         table = per_origin(rows, spec).merge(told, left_on="origin", right_index=True)
         parts.append(table[table["told"] >= COMPLETE].assign(series=name))
@@ -52,7 +52,7 @@ def conditions(usecase: UseCase, history: KnownHistory, origins: Sequence[pd.Tim
     spec = usecase.spec
     context = getattr(usecase.features, "context", None)
     truth = history.truth(at)
-    levels = {name: _levels(rows, origins, spec) for name, rows in truth.groupby(_series_names(truth["entity"], spec), sort=True)}
+    levels = {name: _levels(rows, origins, spec) for name, rows in truth.groupby(series_names(truth["entity"], spec), sort=True)}
     seen: dict[pd.Timestamp, Known] = {}
     records = []
     for name, level in levels.items():
@@ -79,5 +79,6 @@ def _levels(truth: pd.DataFrame, origins: Sequence[pd.Timestamp], spec: UseCaseS
     }
 
 
-def _series_names(entities: pd.Series, spec: UseCaseSpec) -> pd.Series:
+def series_names(entities: pd.Series, spec: UseCaseSpec) -> pd.Series:
+    """The series that each row belongs to (n,)."""
     return entities if spec.entities is not None else pd.Series(ALL, index=entities.index)
