@@ -126,6 +126,31 @@ class Settings(BaseSettings):
     prefect_port: int = Field(4200, ge=1, le=65535, description="Port of the local Prefect server.")
     mlflow_port: int = Field(5000, ge=1, le=65535, description="Port of the local MLflow server.")
     exporter_port: int = Field(9464, ge=1, le=65535, description="Port of the metrics exporter.")
+    prometheus_port: int = Field(
+        9467,
+        ge=1,
+        le=65535,
+        description="Port of the local Prometheus, where it is installed. Default: beside the exporter's; Debian's package starts one of its own on 9090.",
+    )
+    prometheus_days: int = Field(
+        90,
+        ge=1,
+        le=3_650,
+        description="Days for which Prometheus keeps series. Default: a quarter, so that a season can be seen.",
+    )
+    alertmanager_port: int = Field(
+        9468, ge=1, le=65535, description="Port of the local Alertmanager, where it is installed. Default: beside Prometheus'."
+    )
+    scrape_seconds: float = Field(
+        15.0,
+        ge=1,
+        le=300,
+        description="Seconds between two scrapes, and two looks at the rules; waits of alerts follow from it. Default: Prometheus' usual pace; drills take 1.",
+    )
+    runbooks_url: str = Field(
+        "",
+        description="Address of the folder that holds monitoring/runbooks, for links in alerts. Default: this checkout's files.",
+    )
     grafana_url: str = Field(
         "",
         description="Address of the Grafana that gets releases, actions and incidents as annotations, with its path. Default: none, nothing is written.",
@@ -134,6 +159,11 @@ class Settings(BaseSettings):
         "",
         repr=False,
         description="Token of a service account that may write annotations, from the environment only. Default: none, needed with an address.",
+    )
+    reports_port: int = Field(9466, ge=1, le=65535, description="Port of the report server. Default: beside the bridge's.")
+    report_pages: Literal["always", "breach", "never"] = Field(
+        "always",
+        description="When a report has pages for people beside its numbers; each page takes a second or two. Default: always; `breach` leaves out those on schedule.",
     )
     bridge_port: int = Field(
         9465, ge=1, le=65535, description="Port of the bridge from Alertmanager to Prefect. Default: beside the exporter's."

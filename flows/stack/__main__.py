@@ -43,6 +43,9 @@ def _obey(options: argparse.Namespace) -> int:
         return 0
     states = stack.up(options.parts) if options.word == "up" else stack.status(options.parts)
     print(json.dumps([state.as_dict() for state in states], indent=2) if options.json else _table(states))
+    if not options.json:
+        for name, package in stack.absent.items():
+            print(f"{name} is not installed, so nothing alerts: apt-get install {package}")
     if options.word == "up" and not options.json:
         print(f"ready in {time.monotonic() - began:.0f} s; `make down` ends it")
     return 0 if options.word == "up" or all(state.ready for state in states) else 1
@@ -50,7 +53,7 @@ def _obey(options: argparse.Namespace) -> int:
 
 def _table(states: list[Status]) -> str:
     return "\n".join(
-        f"{state.name:<9} {'ready' if state.ready else 'running' if state.pid else 'down':<8} {state.url or '-':<24} {state.note or state.log}"
+        f"{state.name:<12} {'ready' if state.ready else 'running' if state.pid else 'down':<8} {state.url or '-':<24} {state.note or state.log}"
         for state in states
     )
 

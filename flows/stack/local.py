@@ -17,8 +17,9 @@ from flows.stack.parts import REPOSITORY, Part, all_parts, environment, launch, 
 from flows.stack.templates import copy_templates
 from model_code.errors import ConfigurationError
 from model_code.settings import PREFIX, Settings
+from monitoring.prometheus.programs import PACKAGES
 
-PARTS = ("prefect", "zygote", "worker", "mlflow", "exporter", "bridge", "service")
+PARTS = ("prefect", "zygote", "worker", "mlflow", "exporter", "bridge", "alertmanager", "prometheus", "service")
 SERVICE = "service"
 CORE = ("prefect", "zygote", "worker")
 START_SECONDS = 120.0
@@ -60,7 +61,13 @@ class LocalStack:
         self._settings = settings
         self._deployments = deployments
         self._parts = all_parts(settings) if parts is None else parts
-        self._names = PARTS if parts is None else tuple(parts)
+        known = (*self._parts, SERVICE) if parts is None else tuple(parts)
+        self._names = tuple(name for name in PARTS if name in known) if parts is None else known
+
+    @property
+    def absent(self) -> dict[str, str]:
+        """Parts that are not installed here -> Debian's package of each; the stack does without them."""
+        return {name: package for name, package in PACKAGES.items() if name not in self._names}
 
     def up(self, names: Sequence[str] = PARTS) -> list[Status]:
         """Start those parts that do not run and wait until all answer. Interrupted or failed, it ends what it started.
@@ -68,6 +75,7 @@ class LocalStack:
         Raises:
             ConfigurationError: A port is taken (nothing was started), or a part did not come up (with its log's end).
         """
+        names = [name for name in names if name not in self.absent]
         with self._only_one():
             missing = [self._parts[name] for name in names if name != SERVICE and self._daemon(name).pid is None]
             # What a killed predecessor left behind would keep its port.
@@ -101,10 +109,12 @@ class LocalStack:
 
     def status(self, names: Iterable[str] | None = None) -> list[Status]:
         """How each part is doing. Default: all."""
-        return [self._status(name) for name in (self._names if names is None else names)]
+        wanted = self._names if names is None else [name for name in names if name not in self.absent]
+        return [self._status(name) for name in wanted]
 
     def _start(self, missing: Sequence[Part], *, register: bool) -> None:
         for part in missing:
+            part.prepare()
             if not part.waits:
                 self._daemon(part.name).start(part.command, self._environment, REPOSITORY)
         if register:

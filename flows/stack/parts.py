@@ -8,10 +8,14 @@ import sys
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
+from model_code import logs
 from model_code.settings import PREFIX, Settings
+from monitoring.prometheus import configuration
+from monitoring.prometheus.programs import alertmanager_command, prometheus_command
 
 REPOSITORY = Path(__file__).parent.parent.parent
 LAUNCH = REPOSITORY / "flows" / "warm" / "launch.py"
@@ -27,6 +31,7 @@ class Part:
         ready: Whether it answers.
         setting: Setting that names its port; "" without a port.
         waits: Started only when the deployments are there.
+        prepare: Done just before it is started.
     """
 
     name: str
@@ -36,6 +41,7 @@ class Part:
     port: int | None = None
     setting: str = ""
     waits: bool = False
+    prepare: Callable[[], object] = lambda: None
 
 
 def all_parts(settings: Settings) -> dict[str, Part]:
@@ -78,8 +84,29 @@ def all_parts(settings: Settings) -> dict[str, Part]:
             (python, "-m", "monitoring.alert_bridge"),
             lambda: answers(f"{bridge}/readyz"), bridge, settings.bridge_port, "BRIDGE_PORT",
         ),
+        *watchers(settings),
     ]  # fmt: skip
     return {part.name: part for part in parts}
+
+
+def watchers(settings: Settings) -> list[Part]:
+    """Prometheus and Alertmanager, where they are installed."""
+    prometheus, alertmanager = (
+        f"http://{settings.host}:{settings.prometheus_port}",
+        f"http://{settings.host}:{settings.alertmanager_port}",
+    )
+    wanted = (
+        ("alertmanager", alertmanager_command(settings), alertmanager, settings.alertmanager_port),
+        ("prometheus", prometheus_command(settings), prometheus, settings.prometheus_port),
+    )
+    return [
+        Part(
+            name, command, partial(answers, f"{url}/-/ready"), url, port, f"{name.upper()}_PORT",
+            prepare=partial(configuration.write, settings),
+        )
+        for name, command, url, port in wanted
+        if command is not None
+    ]  # fmt: skip
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -102,6 +129,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "BENTOML_DO_NOT_TRACK": "True",
         "ORT_DISABLE_TELEMETRY": "1",
         "PYTHONUNBUFFERED": "1",
+        **(logs.PREFECT_AS_JSON if settings.log_format == "json" else {}),
     }
 
 

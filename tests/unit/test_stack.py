@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from filelock import FileLock
 
 from flows.stack import daemon as daemon_module
 from flows.stack.daemon import Daemon, Stat
-from flows.stack.local import LocalStack
+from flows.stack.local import PARTS, LocalStack
 from flows.stack.parts import Part, all_parts, allowed_hosts, answers, environment, taken
 from model_code.errors import ConfigurationError
 from model_code.settings import Settings
@@ -194,7 +195,7 @@ def test_up__shows_the_log_of_a_part_that_fails_and_ends_the_others(tmp_path: Pa
 INTERRUPTED = """
 import signal, sys
 from pathlib import Path
-from flows.stack.local import LocalStack
+from flows.stack.local import PARTS, LocalStack
 from flows.stack.parts import Part
 from model_code.settings import Settings
 parts = {name: Part(name, ("sleep", "600"), lambda: False) for name in ("one", "two")}
@@ -229,6 +230,32 @@ def test_parts__state_port_and_setting_that_exist() -> None:
     for part in all_parts(settings).values():
         if part.setting:
             assert getattr(settings, part.setting.lower()) == part.port
+
+
+def test_stack__does_without_parts_that_are_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    stack = LocalStack(Settings(home=tmp_path))
+
+    assert stack.absent == {"prometheus": "prometheus", "alertmanager": "prometheus-alertmanager"}
+    assert {state.name for state in stack.status(PARTS)} == {*PARTS} - {*stack.absent}
+    assert stack.down() == []
+
+
+def test_parts__know_every_plain_process_in_the_order_of_their_start() -> None:
+    named = [name for name in PARTS if name in all_parts(Settings())]
+
+    assert named == [*all_parts(Settings())]
+    assert {*PARTS} - {*named} <= {"service", "prometheus", "alertmanager"}
+
+
+def test_up__prepares_a_part_before_it_starts(tmp_path: Path) -> None:
+    part = replace(web_part("one", free_port()), prepare=(tmp_path / "prepared").touch)
+    stack = stack_of(tmp_path, part)
+
+    stack.up(["one"])
+    stack.down()
+
+    assert (tmp_path / "prepared").exists()
 
 
 def test_environment__passes_settings_on_with_absolute_paths_and_no_telemetry(tmp_path: Path) -> None:
