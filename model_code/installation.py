@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from model_code import logs
 from model_code.bundle import Bundle
 from model_code.bundle_store import BundleStore
 from model_code.errors import BundleError, BundleUnavailable
@@ -48,6 +49,7 @@ class Installation:
             ConfigurationError: No such use case, or a wrong setting.
         """
         chosen = settings or Settings.load()
+        logs.bind(usecase=name)
         return cls(load_usecase(name, chosen), chosen)
 
     def present(self, now: datetime | None) -> "pd.Timestamp":

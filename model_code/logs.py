@@ -21,6 +21,7 @@ RECORD_FIELDS = {
     "task_run_id": "task_run_id",
     **{name: name for name in CONTEXT_FIELDS},
 }
+Form = Literal["text", "json"]
 TEXT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 SECRET_NAMES = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|AUTH_STRING|NOTIFY_URLS)$")
 CREDENTIALS = re.compile(r"(?<=://)[^\s/@:]*:[^\s/@]+(?=@)")
@@ -28,10 +29,20 @@ SHORTEST_SECRET = 8  # characters; a shorter word would blot out ordinary ones
 HIDDEN = "***"
 
 _context: ContextVar[Mapping[str, str]] = ContextVar("evenkeel_log_context", default=MappingProxyType({}))  # frozen
+_process: dict[str, str] = {}
 _hidden: set[str] = set()
 
 
-def configure(form: Literal["text", "json"] = "text", level: int = logging.INFO) -> None:
+# What makes Prefect's own server, worker and runs write the same JSON: its `logging.yml`, key by key.
+PREFECT_AS_JSON = {
+    "PREFECT_LOGGING_FORMATTERS_JSON_CLASS": "model_code.logs.JsonFormatter",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_FORMATTER": "json",
+    "PREFECT_LOGGING_COLORS": "false",
+    "PREFECT_LOGGING_MARKUP": "false",
+}
+
+
+def configure(form: Form = "text", level: int = logging.INFO) -> None:
     """Send every log line of this process to standard error in that form; what was configured before is replaced.
 
     Args:
@@ -51,7 +62,7 @@ def configure(form: Literal["text", "json"] = "text", level: int = logging.INFO)
 @contextlib.contextmanager
 def bound(**fields: str | None) -> Iterator[None]:
     """Within the block, lines of this thread or task tell these fields (`run_id`, `usecase`, `version`, `request_id`)."""
-    token = _context.set(_with(fields))
+    token = _context.set(_with(fields, _context.get()))
     try:
         yield
     finally:
@@ -60,7 +71,14 @@ def bound(**fields: str | None) -> Iterator[None]:
 
 def bind(**fields: str | None) -> None:
     """From here on, lines of this thread or task tell these fields; None takes one back."""
-    _context.set(_with(fields))
+    _context.set(_with(fields, _context.get()))
+
+
+def identify(**fields: str | None) -> None:
+    """From here on, every line of this process tells these fields, unless something else is bound; None takes one back."""
+    _process.update(_with(fields, _process))
+    for name in [name for name, value in fields.items() if value is None]:
+        _process.pop(name, None)
 
 
 def hide(secret: str) -> None:
@@ -113,18 +131,18 @@ class JsonFormatter(logging.Formatter):
         return json.dumps({name: redact(value) for name, value in line.items()}, ensure_ascii=False)
 
 
-def _with(fields: Mapping[str, str | None]) -> dict[str, str]:
+def _with(fields: Mapping[str, str | None], before: Mapping[str, str]) -> dict[str, str]:
     unknown = set(fields) - set(CONTEXT_FIELDS)
     if unknown:
         raise ValueError(f"no such fields of a log line: {sorted(unknown)}; there are {CONTEXT_FIELDS}")
-    merged = {**_context.get(), **fields}
+    merged = {**before, **fields}
     return {name: value for name, value in merged.items() if value is not None}
 
 
 def _fields(record: logging.LogRecord) -> dict[str, str]:
     """What is bound here, and what the record brings along, which wins."""
-    brought = {told: getattr(record, name, None) for name, told in RECORD_FIELDS.items()}
-    return {**_context.get(), **{name: str(value) for name, value in brought.items() if value is not None}}
+    brought = [(told, getattr(record, name, None)) for name, told in RECORD_FIELDS.items()]
+    return {**_process, **_context.get(), **{told: str(value) for told, value in brought if value is not None}}
 
 
 def _environment_secrets() -> set[str]:

@@ -2,13 +2,13 @@
 
 import argparse
 import ipaddress
-import logging
 import os
 import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from model_code import logs
 from model_code.errors import ConfigurationError, EvenkeelError
 from model_code.settings import Settings
 from model_code.usecase import load_usecase
@@ -24,9 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         ConfigurationError: A setting is wrong, there is no such use case, or the address cannot be listened on.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    settings = Settings.load()
+    logs.configure(settings.log_format)
     inherited = os.environ.get(WORKER_SOCKET)
-    chosen = _chosen(Settings.load(), arguments)
+    chosen = _chosen(settings, arguments)
+    logs.identify(usecase=chosen.usecase)
     if inherited is not None:
         return _work(chosen, socket.socket(fileno=int(inherited)))
     load_usecase(chosen.usecase, chosen)

@@ -84,7 +84,8 @@ class Door:
             exchange.status = exchange.status or 499
             raise
         except Exception:
-            logger.exception("request %s failed", exchange.request_id or "without id")
+            known = {"request_id": exchange.request_id} if exchange.request_id else {}
+            logger.exception("request %s failed", exchange.request_id or "without id", extra=known)
             await self._refuse(exchange, EvenkeelError("the request failed", hint="the service's log tells why"))
         finally:
             running.telemetry.answered(route, exchange.status, (time.perf_counter_ns() - exchange.arrived) / 1e9)
@@ -92,7 +93,7 @@ class Door:
     async def _refuse(self, exchange: Exchange, error: EvenkeelError) -> None:
         if exchange.status:
             # Half an answer must not look like a whole one: the server cuts the connection.
-            logger.error("request %s broke off: %s", exchange.request_id, error)
+            logger.error("request %s broke off: %s", exchange.request_id, error, extra={"request_id": exchange.request_id})
             raise error
         await exchange.refuse(error)
 

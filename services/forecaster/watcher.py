@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from model_code import logs
 from model_code.bundle import Bundle
 from model_code.errors import BundleError, BundleUnavailable, EvenkeelError, StoreError
 from model_code.installation import Installation
@@ -182,6 +183,7 @@ class PointerWatcher:
 
     def _tell_switch(self, old: Serving | None, new: Serving) -> None:
         name = self._place.usecase.name
+        logs.identify(version=new.version)
         logger.info("serving version %s, bundle %s", new.version, new.bundle.hash)
         told = telemetry()
         told.switches.labels(name, "switched").inc()
