@@ -146,7 +146,7 @@ class Evidence(Fact):
         None, ge=0, description="Live over expected loss of the origins that have no truth yet, estimated from what is known."
     )
     estimate_error: float | None = Field(
-        None, ge=0, description="Mean relative error of such estimates on the origins whose truth came since; docs/truth.md."
+        None, ge=0, description="How far such estimates were off where the truth came since, as a logarithm; docs/truth.md."
     )
 
     @property

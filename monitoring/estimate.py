@@ -16,8 +16,8 @@ Floats = NDArray[np.float64]
 LATEST = 3  # scored origins that tell of the present spell
 LEAST = 3  # scored origins before anything is estimated
 LEARNT = 90  # latest scored origins that weights are learnt from
-PRIOR = np.array([0.3, 0.5, 0.0])  # how much spell, width and level count before anything is learnt
-CERTAINTY = 20.0  # origins that the prior weighs
+PRIOR = np.array([0.2, 0.3, 0.0])  # how much spell, width and level count before anything is learnt
+CERTAINTY = 60.0  # origins that the prior weighs
 BOUND = 1.6  # log: an estimate is between a fifth of and five times what is to be expected
 
 
@@ -27,8 +27,8 @@ class Estimate:
 
     Attributes:
         ratio: Mean live over expected loss of the origins that wait for truth; None where none waits or too little is known.
-        error: Mean absolute error of the estimates that would have been made of the scored origins, relative to their
-            ratios; None before there are any.
+        error: Mean distance of the estimates that would have been made of the scored origins from what came, as a
+            logarithm (0.4: off by a factor of 1.5); None before there are any.
         usual_error: The same of always estimating what is to be expected (a ratio of 1).
     """
 
@@ -76,7 +76,8 @@ def _signs(known: pd.DataFrame, width: float) -> Floats:
         return np.zeros(3)
     latest = known.tail(LATEST)
     spell = float(np.log(np.maximum(latest["ratio"], 1e-3)).mean())
-    usual = float(known["width"].median())
+    widths = known["width"].dropna()
+    usual = float(widths.median()) if len(widths) else 0.0
     wider = np.log(width / usual) if np.isfinite(width) and width > 0 and usual > 0 else 0.0
     return np.array([spell, wider, float(latest["level_z"].abs().mean())])
 
@@ -99,4 +100,4 @@ def _guess(weights: Floats, signs: Floats) -> float:
 def _error(guesses: Floats, ratios: Floats) -> float | None:
     if not len(guesses):
         return None
-    return float(np.mean(np.abs(np.exp(guesses) - np.exp(ratios)) / np.exp(ratios)))
+    return float(np.mean(np.abs(guesses - ratios)))
