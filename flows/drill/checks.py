@@ -88,7 +88,9 @@ def _truth_delayed(script: Script, course: Course) -> Iterator[Finding]:
 
 def _truth_revised(script: Script, course: Course) -> Iterator[Finding]:
     assert script.end is not None
-    yield _no_action(script, course)
+    yield Finding(
+        "no model takes over", not course.moves, f"{len(course.moves)} moves; {course.told(script.begin, _end(course))}"
+    )
     yield _champion(course, FIRST)
     for origin in _days(script.begin, script.end):
         biases = [point.bias for look in course.looks for point in look.evidence.series[0].origins if point.origin == origin]

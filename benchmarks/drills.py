@@ -1,0 +1,104 @@
+"""The drills over many seeds: how often the loop does right, how often wrong, how often harm.
+
+Run: `python -m benchmarks.drills [--seeds 20] [--only bad_release] [--fresh]` or `make bench-drills`. Every drill is kept in
+`benchmarks/results/drills.json` once it is done, and not played again: stopped and run again, it goes on. The table goes into
+README.md between the markers `drills`. Twenty seeds of all nine take about an hour of one core.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from flows.drill.__main__ import open_started
+from flows.drill.checks import check
+from flows.drill.course import Course
+from flows.drill.draws import DRAWS, draw
+from flows.drill.loop import Loop
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results" / "drills.json"
+HEAD, TAIL = "<!-- drills -->", "<!-- /drills -->"
+Played = dict[str, dict[str, Any]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.drills", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=20, help="of each drill (default: %(default)s)")
+    parser.add_argument("--only", choices=sorted(DRAWS), help="one drill alone")
+    parser.add_argument("--fresh", action="store_true", help="play again what was played before")
+    options = parser.parse_args()
+    played: Played = {} if options.fresh or not RESULTS.exists() else json.loads(RESULTS.read_text())["drills"]
+    names = [options.only] if options.only else list(DRAWS)
+    wanted = [(name, seed) for seed in range(1, options.seeds + 1) for name in names]
+    missing = [(name, seed) for name, seed in wanted if f"{name}/{seed}" not in played]
+    with tempfile.TemporaryDirectory() as folder:
+        started = open_started(Path(folder)) if missing else Path(folder)
+        for name, seed in missing:
+            played[f"{name}/{seed}"] = play(name, seed, started, Path(folder) / f"{name}-{seed}")
+            keep(played)
+            print(f"{name}/{seed}: {played[f'{name}/{seed}']}", flush=True)
+    keep(played)
+    readme = (ROOT / "README.md").read_text()
+    (ROOT / "README.md").write_text(within(readme, table(played)))
+
+
+def play(name: str, seed: int, started: Path, home: Path) -> dict[str, Any]:
+    """One drill; what was right and what was not."""
+    script, began = draw(name, seed), time.monotonic()
+    loop = Loop(started, home, script)
+    loop.play()
+    outcome = check(script, Course.of(loop.place))
+    loop.place.sql.dispose()
+    return {
+        "story": script.story,
+        "right": outcome.right,
+        "harms": list(outcome.harms),
+        "unmet": [str(finding) for finding in outcome.findings if not finding.met],
+        "seconds": round(time.monotonic() - began, 1),
+        "day": date.today().isoformat(),
+    }
+
+
+def keep(played: Played) -> None:
+    """Write what was played so far, whole or not at all."""
+    beside = RESULTS.with_suffix(".tmp")
+    beside.write_text(json.dumps({"totals": totals(played), "drills": played}, indent=1) + "\n")
+    beside.replace(RESULTS)
+
+
+def totals(played: Played) -> dict[str, Any]:
+    """Over all drills."""
+    right = sum(each["right"] for each in played.values())
+    harmful = sum(bool(each["harms"]) for each in played.values())
+    return {"played": len(played), "right": right, "harmful": harmful, "share_right": round(right / max(1, len(played)), 3)}
+
+
+def table(played: Played) -> str:
+    """The README's table."""
+    rows = ["| drill | played | right | wrong (seeds) | harmful (seeds) |", "|---|---|---|---|---|"]
+    for name in DRAWS:
+        of = {int(key.split("/")[1]): each for key, each in played.items() if key.startswith(f"{name}/")}
+        wrong = [seed for seed, each in sorted(of.items()) if not each["right"]]
+        harmful = [seed for seed, each in sorted(of.items()) if each["harms"]]
+        rows.append(f"| `{name}` | {len(of)} | {len(of) - len(wrong)} | {_seeds(wrong)} | {_seeds(harmful)} |")
+    total = totals(played)
+    rows.append(f"| all | {total['played']} | {total['right']} ({total['share_right']:.1%}) | | {total['harmful']} |")
+    return "\n".join(rows)
+
+
+def within(page: str, section: str) -> str:
+    """The page with the section between its markers."""
+    before, rest = page.split(HEAD)
+    return f"{before}{HEAD}\n{section}\n{TAIL}{rest.split(TAIL)[1]}"
+
+
+def _seeds(found: list[int]) -> str:
+    return f"{len(found)} ({', '.join(map(str, found))})" if found else "0"
+
+
+if __name__ == "__main__":
+    main()
