@@ -64,7 +64,7 @@ class Annotations:
             GrafanaFailed: It cannot be asked.
         """
         tags = [mark.tags[0], mark.label]  # the client does not escape them: plain characters only
-        found = self._ask("find", lambda api: api.annotations.find_annotations(tags=tags, limit=1))
+        found = self._ask("find", lambda api: api.annotations.get_annotation(tags=tags, limit=1))
         if not isinstance(found, list):
             raise GrafanaFailed(f"{self.url} answered no list of annotations", hint="is EVENKEEL_GRAFANA_URL a Grafana?")
         return _number(found[0], self.url) if found else None

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from model_code.errors import EvenkeelError
+from services.forecaster.extensions import CLOSE, WHOLE
 from services.forecaster.problems import BodyTooLarge, SlowRequest, UnsupportedMedia, problem_of
 
 Scope = MutableMapping[str, Any]
@@ -34,7 +35,7 @@ class Exchange:
         closing: Whether the answer asks the caller to open a new connection (the service drains).
     """
 
-    __slots__ = ("_receive", "_scope", "_send", "arrived", "closing", "headers", "request_id", "status")
+    __slots__ = ("_receive", "_scope", "_send", "_whole", "arrived", "closing", "headers", "request_id", "status")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.arrived = time.perf_counter_ns()
@@ -43,6 +44,7 @@ class Exchange:
         self.request_id = ""
         self.closing = False
         self._scope, self._receive, self._send = scope, receive, send
+        self._whole: Callable[[int, Headers, bytes], bool] | None = scope.get(WHOLE)
 
     def header(self, name: bytes) -> bytes | None:
         """The value of a header (lower case); None where it is not there."""
@@ -105,18 +107,25 @@ class Exchange:
             message = await self._receive()
 
     async def answer(self, status: int, headers: Headers, body: bytes) -> None:
-        """Send the whole answer."""
-        await self.start(status, [*headers, (b"content-length", b"%d" % len(body))])
+        """Send the whole answer, in one piece where the server can."""
+        headers = self._headers([*headers, (b"content-length", b"%d" % len(body))])
+        self.status = status
+        if self._whole is not None and self._whole(status, headers, body):
+            return
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send the head of an answer whose body follows in parts."""
         self.status = status
+        await self._send({"type": "http.response.start", "status": status, "headers": self._headers(headers)})
+
+    def _headers(self, headers: Headers) -> Headers:
         if self.request_id:
             headers.append((b"x-request-id", self.request_id.encode("ascii")))
         if self.closing:
-            headers.append((b"connection", b"close"))
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+            headers.append(CLOSE)
+        return headers
 
     async def part(self, body: bytes, *, more: bool) -> None:
         """Send a part of the body."""
@@ -142,7 +151,7 @@ class Exchange:
                     headers = [pair for pair in headers if pair[0].lower() != b"x-request-id"]
                     headers.append((b"x-request-id", self.request_id.encode("ascii")))
                 if self.closing:
-                    headers.append((b"connection", b"close"))
+                    headers.append(CLOSE)
                 message = {**message, "headers": headers}
             await self._send(message)
 

@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-# Printable ASCII: an id goes back in a header.
-RequestId = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
+# Printable ASCII: an id goes back in a header. `$` alone would let a line end pass behind it.
+RequestId = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+(?!\n)$")]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 AskedBy = Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
 Lead = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]

@@ -10,7 +10,7 @@ import uvicorn
 
 from model_code.errors import ConfigurationError
 from model_code.settings import Settings
-from services.forecaster.wire import CorkedHttp
+from services.forecaster.wire import ShortHttp
 
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 120  # longer than proxies keep idle connections, so that it is they who close them
@@ -62,7 +62,7 @@ def run_worker(settings: Settings, listening: socket.socket) -> None:
         "services.forecaster.app:create",
         factory=True,
         loop="uvloop",
-        http=CorkedHttp,
+        http=ShortHttp,
         ws="none",
         backlog=BACKLOG,
         access_log=False,

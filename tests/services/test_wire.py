@@ -1,0 +1,144 @@
+"""The server's short way for hot requests, on a real socket: pipelines, bodies in pieces, waits, endings."""
+
+import json
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from tests.services.conftest import Served
+
+ROW = {"rows": [[50.0, 50.0]], "lead": [0]}
+
+
+def asked(body: object, *headers: str, path: str = "/predict", method: str = "POST") -> bytes:
+    content = json.dumps(body).encode()
+    lines = [
+        f"{method} {path} HTTP/1.1",
+        "host: here",
+        "content-type: application/json",
+        f"content-length: {len(content)}",
+        *headers,
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + content
+
+
+class Line:
+    """One connection to the service."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._left = b""
+
+    def send(self, data: bytes) -> None:
+        self._connection.sendall(data)
+
+    def answer(self) -> tuple[int, dict[str, str], dict[str, object]]:
+        """Status, headers and JSON of the next answer."""
+        while b"\r\n\r\n" not in self._left:
+            self._more()
+        head, _, rest = self._left.partition(b"\r\n\r\n")
+        first, *lines = head.decode().split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines)
+        length = int(headers["content-length"])
+        self._left = rest
+        while len(self._left) < length:
+            self._more()
+        content, self._left = self._left[:length], self._left[length:]
+        return int(first.split()[1]), headers, json.loads(content)
+
+    def interim(self) -> bytes:
+        """The first line of an answer before the answer."""
+        while b"\r\n\r\n" not in self._left:
+            self._more()
+        head, _, self._left = self._left.partition(b"\r\n\r\n")
+        return head
+
+    def ended(self) -> bool:
+        """Whether the service closed it, with nothing more to read."""
+        return self._left == b"" and self._connection.recv(1) == b""
+
+    def _more(self) -> None:
+        data = self._connection.recv(65536)
+        assert data, f"the connection ended after {self._left!r}"
+        self._left += data
+
+
+@pytest.fixture
+def line(served: Served) -> Iterator[Line]:
+    port = int(served.target.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        yield Line(connection)
+
+
+def rows(number: int) -> dict[str, object]:
+    return {"rows": [[50.0, 50.0]] * number, "lead": [0] * number}
+
+
+def test_answer__has_each_header_once_and_leaves_the_connection_open(line: Line) -> None:
+    for number in range(2):
+        line.send(asked(ROW, f"x-request-id: open-{number}"))
+
+        status, headers, told = line.answer()
+
+        assert status == 200
+        assert sorted(headers) == ["content-length", "content-type", "x-request-id"]
+        assert headers["x-request-id"] == told["request_id"] == f"open-{number}"
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (100, 1, 100), (1, 100, 1)])
+def test_pipeline__is_answered_in_order(line: Line, sizes: tuple[int, ...]) -> None:
+    line.send(b"".join(asked(rows(size), f"x-request-id: line-{place}") for place, size in enumerate(sizes)))
+
+    for place, size in enumerate(sizes):
+        status, headers, told = line.answer()
+        assert (status, headers["x-request-id"]) == (200, f"line-{place}")
+        assert len(told["value"]) == size  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("cut", [10, 60, 200, -5])
+def test_request__in_two_pieces_is_answered(line: Line, cut: int) -> None:
+    data = asked(ROW, "x-filler: " + "y" * 100)
+
+    line.send(data[:cut])
+    line.send(data[cut:])
+
+    assert line.answer()[0] == 200
+
+
+def test_request__that_waits_for_leave_gets_it(line: Line) -> None:
+    head, _, body = asked(ROW, "expect: 100-continue").partition(b"\r\n\r\n")
+
+    line.send(head + b"\r\n\r\n")
+
+    assert line.interim() == b"HTTP/1.1 100 Continue"
+    line.send(body)
+    assert line.answer()[0] == 200
+
+
+def test_answer__ends_the_connection_where_the_caller_wants_that(line: Line) -> None:
+    line.send(asked(ROW, "connection: close"))
+
+    status, headers, _ = line.answer()
+
+    assert (status, headers["connection"]) == (200, "close")
+    assert line.ended()
+
+
+def test_refusal__comes_whole_and_leaves_the_connection_open(line: Line) -> None:
+    line.send(asked(ROW | {"rows": []}))
+    status, headers, told = line.answer()
+    assert (status, headers["content-type"], told["field"]) == (422, "application/problem+json", "rows")
+
+    line.send(asked(ROW))
+
+    assert line.answer()[0] == 200
+
+
+def test_request_id__with_a_line_end_is_refused(line: Line) -> None:
+    line.send(asked(ROW | {"request_id": "one\n"}))
+
+    status, _, told = line.answer()
+
+    assert (status, told["field"]) == (422, "request_id")
