@@ -11,6 +11,7 @@ from flows.notices import tell
 from flows.params import ActParams
 from flows.retrain import retrain
 from flows.rollback import rollback
+from flows.told import TOLD
 from model_code.errors import PromotionRefused
 from model_code.installation import Installation
 from monitoring import judgement
@@ -20,7 +21,7 @@ FIRST = "rollback"  # what must be quick is asked first; its look is the look
 ACTIONS = {"rollback": rollback, "retrain": retrain}
 
 
-@flow(name="act", persist_result=True, result_serializer="json")
+@flow(name="act", persist_result=True, result_serializer="json", **TOLD)
 def act(params: ActParams) -> dict[str, Any]:
     """Look at the use case as it is now; roll back or retrain if the policy says so, else note why not.
 
@@ -28,8 +29,9 @@ def act(params: ActParams) -> dict[str, Any]:
     """
     began, run = datetime.now(UTC), str(flow_run.id)
     place = Installation.open(params.usecase)
-    outcome = carry_out(place, params)
-    if not outcome["done"]:
+    released = place.pointers.get(params.usecase) is not None
+    outcome = carry_out(place, params) if released else {"done": False, "action": "hold", "reason": "nothing was ever released"}
+    if released and not outcome["done"]:
         note_hold(place, params)
     dealt_with = Incidents(place.sql).looked(params.usecase, began, f"flow run {run}", datetime.now(UTC))
     tell(place)
