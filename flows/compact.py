@@ -7,10 +7,11 @@ from prefect import flow, get_run_logger
 
 from flows import artifacts
 from flows.params import CompactParams
+from flows.told import TOLD
 from model_code.installation import Installation
 
 
-@flow(name="compact", persist_result=True, result_serializer="json")
+@flow(name="compact", persist_result=True, result_serializer="json", **TOLD)
 def compact(params: CompactParams) -> list[dict[str, Any]]:
     """Compact each feed's table and remove files that neither a registered version, nor the latest table, nor a reader needs."""
     place, log = Installation.open(params.usecase), get_run_logger()

@@ -6,11 +6,12 @@ from prefect import flow, get_run_logger
 
 from flows import artifacts
 from flows.params import DeployParams
+from flows.told import TOLD
 from model_code.installation import Installation
 from services.rollout.local import LocalTarget
 
 
-@flow(name="deploy", persist_result=True, result_serializer="json")
+@flow(name="deploy", persist_result=True, result_serializer="json", **TOLD)
 def deploy(params: DeployParams) -> dict[str, Any]:
     """Start the service where it does not run and wait until it serves the wanted bundle."""
     place = Installation.open(params.usecase)

@@ -7,6 +7,7 @@ from prefect import flow, get_run_logger
 
 from flows import artifacts
 from flows.params import ForecastParams
+from flows.told import TOLD
 from model_code.errors import NotReady
 from model_code.installation import Installation
 from model_code.origins import latest_origin, origins_between
@@ -16,7 +17,7 @@ SCHEDULED = "forecast/"
 CATCH_UP = pd.Timedelta(days=14)  # a schedule that stood still for longer asks with `since`
 
 
-@flow(name="forecast", persist_result=True, result_serializer="json")
+@flow(name="forecast", persist_result=True, result_serializer="json", **TOLD)
 def forecast(params: ForecastParams) -> dict[str, Any]:
     """Ask for each due origin once; a request id made of the origin keeps a second run from doubling it."""
     place = Installation.open(params.usecase)

@@ -7,13 +7,14 @@ from prefect import flow, get_run_logger
 from flows import artifacts
 from flows.events import PROMOTED, look
 from flows.params import PromoteParams
+from flows.told import TOLD
 from model_code.contest import judge
 from model_code.errors import PromotionRefused
 from model_code.installation import Installation
 from model_code.ledger import Entry
 
 
-@flow(name="promote", persist_result=True, result_serializer="json")
+@flow(name="promote", persist_result=True, result_serializer="json", **TOLD)
 def promote(params: PromoteParams) -> dict[str, Any]:
     """Compare champion and challenger on the same origins and move the aliases and the pointer, or say why not."""
     place = Installation.open(params.usecase)

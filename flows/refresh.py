@@ -11,20 +11,21 @@ from prefect import flow, get_run_logger
 from flows import artifacts
 from flows.events import REFRESHED, look
 from flows.params import BackfillParams, RefreshParams
+from flows.told import TOLD
 from model_code.data.refresh import refresh as refresh_feed
 from model_code.data.sources import make_source
 from model_code.errors import EvenkeelError
 from model_code.installation import Installation
 
 
-@flow(name="refresh", persist_result=True, result_serializer="json")
+@flow(name="refresh", persist_result=True, result_serializer="json", **TOLD)
 def refresh(params: RefreshParams) -> list[dict[str, Any]]:
     """Fetch what is missing and what may have been revised, validate it, append it."""
     place = Installation.open(params.usecase)
     return _each_feed(place, list(place.usecase.spec.feeds), params, {})
 
 
-@flow(name="backfill", persist_result=True, result_serializer="json")
+@flow(name="backfill", persist_result=True, result_serializer="json", **TOLD)
 def backfill(params: BackfillParams) -> list[dict[str, Any]]:
     """Ask the sources again for a range; what is known already stays as it is."""
     place = Installation.open(params.usecase)

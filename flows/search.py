@@ -7,12 +7,13 @@ from prefect import flow, get_run_logger
 
 from flows import artifacts
 from flows.params import SearchParams
+from flows.told import TOLD
 from model_code.installation import Installation
 from model_code.study import run_study
 from model_code.tuning import Trial
 
 
-@flow(name="search", persist_result=True, result_serializer="json")
+@flow(name="search", persist_result=True, result_serializer="json", **TOLD)
 def search(params: SearchParams) -> dict[str, Any]:
     """Try candidates of every family on the search window; the holdout behind it is not touched."""
     place, log = Installation.open(params.usecase), get_run_logger()

@@ -6,12 +6,13 @@ from prefect import flow, get_run_logger
 
 from flows import artifacts
 from flows.params import TrainParams
+from flows.told import TOLD
 from model_code.challenger import bundle_of, evaluate, register
 from model_code.installation import Installation
 from model_code.study import searched_candidates
 
 
-@flow(name="train", persist_result=True, result_serializer="json")
+@flow(name="train", persist_result=True, result_serializer="json", **TOLD)
 def train(params: TrainParams) -> dict[str, Any]:
     """Fit what the search found best on everything known, and register it; nothing is promoted here."""
     place, log = Installation.open(params.usecase), get_run_logger()

@@ -10,6 +10,7 @@ from flows.forecast import forecast
 from flows.monitor import monitor
 from flows.params import ForecastParams, MonitorParams, RefreshParams, TurnParams
 from flows.refresh import refresh
+from flows.told import TOLD
 from model_code.errors import EvenkeelError
 
 
@@ -19,7 +20,7 @@ class TurnFailed(EvenkeelError):
     title = "A step of the turn failed"
 
 
-@flow(name="turn", persist_result=True, result_serializer="json")
+@flow(name="turn", persist_result=True, result_serializer="json", **TOLD)
 def turn(params: TurnParams) -> dict[str, Any]:
     """Refresh, forecast and monitor, each as a run of its own below this one; returns the monitor's verdict.
 

@@ -22,7 +22,7 @@ LAST_READ = "evenkeel_exporter_last_read_timestamp_seconds"
 DROPPED = "evenkeel_exporter_dropped_series"
 SUCCESS = "evenkeel_flow_last_success_timestamp_seconds"
 WRITTEN = "evenkeel_metric_written_timestamp_seconds"
-MONITORED = {metric.name for metric in CATALOGUE if metric.source == "monitor"}
+WATCHED = {metric.name for metric in CATALOGUE if metric.source in ("monitor", "report")}
 SERVED = tuple(metric for metric in CATALOGUE if metric.source not in ("service", "bridge"))  # these serve their own
 Family = GaugeMetricFamily | CounterMetricFamily
 Series = tuple[str, tuple[str, ...], float]  # metric, values of its labels, value
@@ -70,7 +70,7 @@ class StoredMetrics(Collector):
             for gauge in gauges.read()
             if gauge.name in BY_NAME  # an older release may have left others behind
         ]
-        written = [(WRITTEN, key, at.timestamp()) for key, at in gauges.written().items() if key[1] in MONITORED]
+        written = [(WRITTEN, key, at.timestamp()) for key, at in gauges.written().items() if key[1] in WATCHED]
         actions = [("evenkeel_actions_total", key, float(count)) for key, count in ledger_counts.actions(engine).items()]
         intents = [("evenkeel_open_intents", (name,), float(count)) for name, count in ledger_counts.open_intents(engine).items()]
         return [*found, *sorted(written), *sorted(actions), *sorted(intents)]

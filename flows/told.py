@@ -1,0 +1,51 @@
+"""Hooks that every flow has: when it last succeeded, failed or crashed is exported, so that the loop itself is watched."""
+
+from datetime import UTC, datetime
+from typing import Any, TypedDict
+
+from prefect import Flow
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.flows import FlowStateHook
+
+from model_code import sql
+from model_code.settings import Settings
+from monitoring.gauges import GaugeStore
+
+
+class Hooks(TypedDict):
+    """As `flow` takes them."""
+
+    on_completion: list[FlowStateHook[..., Any]]
+    on_failure: list[FlowStateHook[..., Any]]
+    on_crashed: list[FlowStateHook[..., Any]]
+
+
+def succeeded(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """Keep that the flow succeeded for its use case; a run without one tells nothing."""
+    _record(flow.name, flow_run, failed=False)
+
+
+def failed(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """Keep that the flow failed or crashed."""
+    _record(flow.name, flow_run, failed=True)
+
+
+def _record(name: str, run: FlowRun, *, failed: bool) -> None:
+    usecase = _usecase(run)
+    if usecase is None:
+        return
+    engine = sql.engine(Settings.load().sql)
+    try:
+        gauges = GaugeStore(engine)
+        (gauges.record_failure if failed else gauges.record_success)(usecase, name, datetime.now(UTC))
+    finally:
+        engine.dispose()
+
+
+def _usecase(run: FlowRun) -> str | None:
+    params = run.parameters.get("params")
+    found = params.get("usecase") if isinstance(params, dict) else getattr(params, "usecase", None)
+    return found if isinstance(found, str) and found else None
+
+
+TOLD = Hooks(on_completion=[succeeded], on_failure=[failed], on_crashed=[failed])
