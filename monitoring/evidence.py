@@ -75,7 +75,7 @@ def gather(place: Installation, now: datetime, *, drifted_share: float | None = 
     champion = place.bundle(pointer.wanted)
     previous = place.bundle(pointer.previous) if pointer.previous else None
     watched = watch(place, history, champion, previous, moment, pd.Timestamp(releases[-1].at))
-    newest_prediction = place.predictions.newest(place.usecase.name)
+    newest_prediction = _newest_prediction(place, watched, now)
     series = series_evidence(watched, DriftProfile.model_validate(champion.profile["drift"]))
     estimated = estimates(series, watched)
     return Evidence(
@@ -217,6 +217,15 @@ def _point(row: Mapping[Any, Any]) -> OriginEvidence:
 
 def _of(table: pd.DataFrame, series: str) -> pd.DataFrame:
     return table[table["series"] == series].sort_values("origin").reset_index(drop=True)
+
+
+def _newest_prediction(place: Installation, watched: Watched, now: datetime) -> datetime | None:
+    """The latest predicted origin; one from after `now` (a clock jumped) hides no silence."""
+    newest = place.predictions.newest(place.usecase.name)
+    if newest is None or newest <= now:
+        return newest
+    known = watched.scored["origin"]
+    return None if known.empty else pd.Timestamp(known.max()).to_pydatetime()
 
 
 def _data_age(history: KnownHistory, now: pd.Timestamp) -> timedelta | None:

@@ -140,3 +140,28 @@ def test_gather__revised_truth_counts_when_asked_later(place: Installation, real
     assert gather(place, NOW).series[0].origins[-1] == before
     after = next(point for point in gather(place, NOW + timedelta(hours=2)).series[0].origins if point.origin == before.origin)
     assert after.bias == pytest.approx(before.bias + 1.0)
+
+
+def test_gather__tells_widths_anomalies_and_an_estimate(place: Installation) -> None:
+    seen = gather(place, NOW - timedelta(hours=5))  # the truth of the last origin is not all there
+    points = seen.series[0].origins
+    assert all(point.width is not None and point.width > 0 for point in points)
+    assert all(point.anomalies is not None and 0 <= point.anomalies < 0.5 for point in points)
+    assert seen.estimated_ratio is not None
+    assert 0.2 <= seen.estimated_ratio <= 5
+
+
+def test_gather__bundles_from_before_slices_have_none(place: Installation) -> None:
+    assert gather(place, NOW).slices == ()
+
+
+def test_gather__a_prediction_from_the_future_hides_no_silence(place: Installation) -> None:
+    early = NOW - timedelta(hours=5)
+    assert place.predictions.newest("demand_victoria") == early + timedelta(hours=3)  # the fixture's last origin
+    assert gather(place, early).prediction_age == timedelta(hours=21)
+
+
+def test_gather__nothing_answered_gives_series_without_origins(place: Installation) -> None:
+    seen = gather(place, (RELEASED + timedelta(minutes=1)).to_pydatetime())
+    assert [series.origins for series in seen.series] == [()]
+    assert (seen.estimated_ratio, seen.estimate_error, seen.slices) == (None, None, ())
