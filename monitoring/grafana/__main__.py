@@ -22,13 +22,18 @@ def main() -> None:
     provision.add_argument("--prometheus", help="its address as Grafana reaches it; default: the local stack's")
     provision.add_argument("--prefect", help="its address as a browser reaches it; default: the local stack's")
     provision.add_argument("--dashboards", help="the dashboards' folder on Grafana's machine; default: FOLDER/dashboards")
+    commands.add_parser("pictures", help="draw docs/dashboards/*.png (needs Prometheus and matplotlib)")
     options = parser.parse_args()
     try:
         if options.command == "write":
             written = write(HERE)
             (DOCS / "dashboards.md").write_text(page(BOARDS))
-        else:
+        elif options.command == "provision":
             written = write(options.folder, _addresses(options))
+        else:
+            from monitoring.grafana.pictures.drawing import draw_all  # matplotlib is installed for development alone
+
+            written = draw_all(DOCS / "dashboards")
     except EvenkeelError as error:
         raise SystemExit(f"{error.title}: {error}") from error
     print("\n".join(str(path) for path in written))

@@ -18,8 +18,6 @@ from monitoring.grafana.panel import Board, Panel, Query, Word
 DATASOURCE = "evenkeel-prometheus"  # fixed: provisioned dashboards never resolve ${DS_…}
 PREFECT = "http://127.0.0.1:4200"
 RUNBOOKS = "evenkeel-runbooks"  # the dashboard that holds them: whoever is called at night need not leave Grafana
-HEIGHT = {"number": 4, "name": 4}
-USUAL_HEIGHT = 8
 USECASES = 'label_values({__name__=~"evenkeel_champion_info|evenkeel_service_ready"}, usecase)'
 SERIES = 'label_values(evenkeel_backtest_loss{usecase="$usecase"}, series)'
 MARKS = (("Releases", "release", "blue"), ("Actions", "action", "orange"), ("Incidents", "incident", "red"))
@@ -120,7 +118,7 @@ def _annotation(name: str, kind: str, color: str) -> built.AnnotationQuery:
 
 def _panel(panel: Panel, number: int) -> Made:
     made = MAKERS[panel.kind](panel).id(number).title(panel.title).description(panel.description)
-    made = made.span(panel.width).height(HEIGHT.get(panel.kind, USUAL_HEIGHT)).links(_runbooks(panel))
+    made = made.span(panel.width).height(panel.units).links(_runbooks(panel))
     if panel.kind == "marks":
         return made
     made = made.datasource(_source()).unit(panel.unit).mappings(_mappings(panel.words)).no_value("no data")

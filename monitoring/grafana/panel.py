@@ -8,6 +8,7 @@ from model_code.metrics import BY_NAME, Metric
 
 Kind = Literal["lines", "number", "name", "states", "marks"]
 Color = Literal["green", "red", "orange", "blue", "text"]
+USUAL_HEIGHT, HEIGHTS = 8, {"number": 4, "name": 4}
 _WORD = re.compile(r"\bevenkeel_\w+")
 _SUFFIX = re.compile(r"_(bucket|count|sum)$")
 
@@ -48,6 +49,7 @@ class Panel:
         kind: How it is drawn: lines over time, the latest number, the name (legend) of what is above 0, states over time, a list
             of annotations.
         width: Of 24 columns.
+        height: In Grafana's units of about 30 pixels; 0 for what is usual for the kind.
         words: What values mean.
         bounds: Least and most value of the axis; None is free.
     """
@@ -58,8 +60,14 @@ class Panel:
     unit: str = "short"
     kind: Kind = "lines"
     width: int = 12
+    height: int = 0
     words: tuple[Word, ...] = ()
     bounds: tuple[float | None, float | None] = (None, None)
+
+    @property
+    def units(self) -> int:
+        """Its height."""
+        return self.height or HEIGHTS.get(self.kind, USUAL_HEIGHT)
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

@@ -17,6 +17,7 @@ from model_code.errors import EvenkeelError
 
 LONGEST_START = 60.0  # seconds
 KEPT = "20y"
+LONGEST_BLOCK = "1440h"
 
 
 class PrometheusFailed(EvenkeelError):
@@ -162,7 +163,8 @@ def put_in(folder: Path, openmetrics: Path) -> None:
     program = shutil.which("promtool")
     if program is None:
         raise PrometheusFailed("promtool is not installed", hint="apt-get install prometheus")
-    command = [program, "tsdb", "create-blocks-from", "openmetrics", "--quiet", str(openmetrics), str(folder / "data")]
+    blocks = ["--quiet", f"--max-block-duration={LONGEST_BLOCK}"]  # else one for every two hours, each with a pass over the file
+    command = [program, "tsdb", "create-blocks-from", "openmetrics", *blocks, str(openmetrics), str(folder / "data")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise PrometheusFailed(f"{openmetrics}: {(done.stderr or done.stdout).strip()[-500:]}")

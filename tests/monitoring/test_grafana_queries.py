@@ -1,5 +1,6 @@
 """Every panel's queries in a real Prometheus, which scrapes our own exporter, service and bridge: a panel without data fails."""
 
+import itertools
 import math
 import shutil
 import threading
@@ -33,13 +34,10 @@ from services.forecaster.telemetry import Answered, telemetry
 from tests.conftest import missing
 
 USECASE = "grafana_panels"
-VALUES = {"series": "VIC", "column": "temperature", "dimension": "hour", "value": "17", "verdict": "hold", "kind": "stuck"}
+VALUES = {"series": "VIC", "column": "temperature", "dimension": "hour", "value": "17", "kind": "stuck"}
 PATIENCE = 60.0  # seconds until everything must have been scraped
 QUERIES = {
-    f"{board.name}: {panel.title} / {query.legend or query.expr}": query
-    for board in BOARDS
-    for panel in board.panels
-    for query in panel.queries
+    f"{board.name}: {panel.title} / {query.expr}": query for board in BOARDS for panel in board.panels for query in panel.queries
 }
 Page = Callable[[], bytes]
 
@@ -78,7 +76,7 @@ def fill(engine: sa.Engine) -> None:
     """What flows leave behind: gauges of the whole catalogue, successes and failures, entries of the ledger."""
     now = datetime.now(UTC)
     store = GaugeStore(engine)
-    gauges = [gauge for metric in CATALOGUE if metric.source == "monitor" for gauge in sample(metric)]
+    gauges = [gauge for metric in CATALOGUE if metric.source in ("monitor", "report") for gauge in sample(metric)]
     store.write(USECASE, gauges, now)
     store.record_success(USECASE, "monitor", now)
     store.record_failure(USECASE, "retrain", now)
@@ -87,10 +85,10 @@ def fill(engine: sa.Engine) -> None:
 
 
 def sample(metric: Metric) -> list[Gauge]:
-    labels = {label: VALUES.get(label, "2") for label in metric.labels if label != "usecase"}
-    if metric.name == "evenkeel_threshold":
-        return [Gauge(USECASE, metric.name, 0.5, {"name": name}) for name in THRESHOLDS]
-    return [Gauge(USECASE, metric.name, 1.0, labels)]
+    several = {"name": list(THRESHOLDS), "verdict": ["hold", "retrain"]}
+    labels = [label for label in metric.labels if label != "usecase"]
+    values = itertools.product(*(several.get(label, [VALUES.get(label, "2")]) for label in labels))
+    return [Gauge(USECASE, metric.name, 1.0, dict(zip(labels, each, strict=True))) for each in values]
 
 
 def serve_a_little() -> None:

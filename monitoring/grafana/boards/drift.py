@@ -47,22 +47,48 @@ SLICES = Row(
         ),
     ),
 )
+ABOVE_ONE = Query("vector(1)", "drifted above", limit=True)
+OWN = Row(
+    "Inputs, by our own tests",
+    (
+        Panel(
+            "Share of drifted columns",
+            "Columns of which one test or more is above its limit, calibrated on the reference's own windows of the same season.",
+            (gauge("evenkeel_shift_drifted_share", "drifted"),),
+            "percentunit",
+            width=8,
+            bounds=(0, 1),
+        ),
+        Panel(
+            "Each column's tests",
+            "The ten that are nearest to their limits, or beyond.",
+            (Query(f"topk(10, {chosen('evenkeel_shift_ratio')})", "{{column}} {{test}}"), ABOVE_ONE),
+            width=8,
+            bounds=(0, None),
+        ),
+        Panel(
+            "All columns together",
+            "Sees what no column shows by itself, such as two that no longer go together.",
+            (gauge("evenkeel_shift_joint_ratio", "{{test}}"), ABOVE_ONE),
+            width=8,
+            bounds=(0, None),
+        ),
+    ),
+)
 INPUTS = Row(
     "Inputs, by Evidently",
     (
         Panel(
-            "Drifted columns",
+            "Drifted columns by Evidently",
             "Its tests know no season, so that ordinary weeks are flagged: a warning, recorded above the line.",
             (gauge("evenkeel_evidently_drifted_share", "drifted"), limit("evidently_share", "recorded above")),
             "percentunit",
-            width=8,
             bounds=(0, 1),
         ),
         Panel(
             "Score of each column",
             "By Evidently's own test of that column.",
             (gauge("evenkeel_evidently_column_score"),),
-            width=8,
             bounds=(0, None),
         ),
         Panel(
@@ -70,7 +96,12 @@ INPUTS = Row(
             "Share of the window's rows in which a column is empty.",
             (gauge("evenkeel_evidently_missing_share"),),
             "percentunit",
-            width=8,
+            bounds=(0, None),
+        ),
+        Panel(
+            "Data quality",
+            "Counts and shares that should stay where they are.",
+            (gauge("evenkeel_evidently_data_quality", "{{measure}}"),),
             bounds=(0, None),
         ),
     ),
@@ -79,5 +110,5 @@ DRIFT = Board(
     "evenkeel-drift",
     "Evenkeel: drift",
     "Has the world changed, where, and do the inputs look different?",
-    (LEVEL, SLICES, INPUTS),
+    (LEVEL, SLICES, OWN, INPUTS),
 )

@@ -1,7 +1,7 @@
 """Health of the loop: do data, forecasts, truth and flows arrive, and does the watching itself work?"""
 
 from monitoring.grafana.panel import Board, Panel, Query, Row, Word
-from monitoring.grafana.queries import age, chosen, gauge, limit, rate
+from monitoring.grafana.queries import age, chosen, gauge, limit
 
 NO, YES = Word(0, "no", "green"), Word(1, "yes", "red")
 MONITOR = chosen("evenkeel_flow_last_success_timestamp_seconds", 'flow="monitor"')
@@ -150,9 +150,8 @@ WATCHING = Row(
         ),
         Panel(
             "Alerts to the bridge",
-            "Alerts a second that Alertmanager sent, by what they were to the bridge.",
-            (rate("evenkeel_bridge_alerts_total", ("received",)),),
-            "ops",
+            "Alerts that Alertmanager sent within six hours, by what they were to the bridge.",
+            (Query(f"sum by (received) (increase({chosen('evenkeel_bridge_alerts_total')}[6h]))", "{{received}}"),),
             width=8,
             bounds=(0, None),
         ),

@@ -1,7 +1,7 @@
 """Model quality: does the champion still do what its backtest promised?"""
 
-from monitoring.grafana.panel import Board, Panel, Row
-from monitoring.grafana.queries import gauge, limit
+from monitoring.grafana.panel import Board, Panel, Query, Row
+from monitoring.grafana.queries import chosen, gauge, limit
 
 LOSS = Row(
     "Loss",
@@ -49,7 +49,7 @@ SHAPE = Row(
             "Share of the truth inside; below the line the intervals are recalibrated.",
             (gauge("evenkeel_coverage"), limit("coverage_floor", "recalibrate below")),
             "percentunit",
-            bounds=(0, 1),
+            bounds=(None, 1),
         ),
         Panel(
             "Bias",
@@ -58,9 +58,28 @@ SHAPE = Row(
         ),
     ),
 )
+EVIDENTLY = Row(
+    "Quality, by Evidently",
+    (
+        Panel(
+            "Evidently's loss over expected",
+            "Counts as a breach above its calibrated line, and only together with our own loss.",
+            (
+                gauge("evenkeel_evidently_quality_ratio", "ratio"),
+                Query(f"max({chosen('evenkeel_evidently_quality_limit')})", "breach above", limit=True),
+            ),
+            bounds=(0, None),
+        ),
+        Panel(
+            "Evidently's measures",
+            "Of the latest report; each in its own unit.",
+            (gauge("evenkeel_evidently_quality", "{{measure}}"),),
+        ),
+    ),
+)
 QUALITY = Board(
     "evenkeel-quality",
     "Evenkeel: model quality",
     "Does the champion still do what its backtest promised?",
-    (LOSS, SHAPE),
+    (LOSS, SHAPE, EVIDENTLY),
 )
