@@ -44,6 +44,8 @@ def _of_data(evidence: Evidence, now: datetime) -> Iterator[Gauge]:
 def _of_slices(evidence: Evidence) -> Iterator[Gauge]:
     if evidence.estimated_ratio is not None:
         yield Gauge(evidence.usecase, "evenkeel_estimated_loss_ratio", evidence.estimated_ratio)
+    if evidence.estimate_error is not None:
+        yield Gauge(evidence.usecase, "evenkeel_estimate_error", evidence.estimate_error)
     for part in evidence.slices:
         labels = {"dimension": part.dimension, "value": part.value}
         yield Gauge(evidence.usecase, "evenkeel_slice_loss_ratio", part.loss / part.expected_loss, labels)
@@ -60,9 +62,11 @@ def _of_series(usecase: str, series: SeriesEvidence) -> Iterator[Gauge]:
     yield Gauge(usecase, "evenkeel_live_loss", _mean([point.loss for point in latest]), labels)
     yield Gauge(usecase, "evenkeel_loss_ratio", _ratio(latest), labels)
     yield Gauge(usecase, "evenkeel_bias", _mean([point.bias for point in latest]), labels)
-    coverage = [point.coverage for point in latest if point.coverage is not None]
-    if coverage:
-        yield Gauge(usecase, "evenkeel_coverage", _mean(coverage), labels)
+    of_intervals = {"coverage": "coverage", "interval_width": "width", "anomaly_share": "anomalies"}
+    for name, field in of_intervals.items():
+        told = [value for point in latest if (value := getattr(point, field)) is not None]
+        if told:
+            yield Gauge(usecase, f"evenkeel_{name}", _mean(told), labels)
     yield Gauge(usecase, "evenkeel_level_cusum", latest[-1].cusum, labels)
     yield Gauge(usecase, "evenkeel_drift_alarm", float(latest[-1].alarm), labels)
 

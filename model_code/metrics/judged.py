@@ -72,6 +72,11 @@ METRICS = (
         ),
     ),
     Metric(
+        "evenkeel_estimate_error",
+        "1",
+        "How far estimates of the loss ratio were off where the truth came since, as a mean absolute logarithm.",
+    ),
+    Metric(
         "evenkeel_coverage",
         "1",
         "Share of the truth inside the prediction interval, latest scored origins.",
@@ -90,6 +95,13 @@ METRICS = (
         ),
     ),
     Metric("evenkeel_bias", "target unit", "Mean of truth minus prediction, latest scored origins.", SERIES, expected=SCORED),
+    Metric("evenkeel_interval_width", "target unit", "Mean width of the prediction intervals, latest scored origins.", SERIES),
+    Metric(
+        "evenkeel_anomaly_share",
+        "1",
+        "Share of the truth further from the forecast than twice the interval's bound, latest scored origins.",
+        SERIES,
+    ),
     Metric(
         "evenkeel_level_cusum",
         "standard deviations",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from model_code import sql
+from model_code.evidence import SeriesEvidence
 from model_code.metrics import CATALOGUE
 from model_code.policy import decide
 from model_code.settings import Settings
@@ -20,8 +21,13 @@ SPEC = load_usecase("demand_victoria", Settings()).spec
 DRIFT = FeatureDrift(0.5, (ColumnDrift("hour", 0.2, "distance", True, 0.1),), (), 10, 10)
 
 
+def with_intervals(watched: SeriesEvidence, width: float = 0.8, anomalies: float = 0.1) -> SeriesEvidence:
+    told = {"width": width, "anomalies": anomalies}
+    return watched.model_copy(update={"origins": tuple(point.model_copy(update=told) for point in watched.origins)})
+
+
 def test_readings__cover_the_catalogue_and_can_be_stored(tmp_path: Path) -> None:
-    seen = evidence(series(".x.x.x.x", level="AAAA"), slices=(part(),), estimated_ratio=1.1)
+    seen = evidence(with_intervals(series(".x.x.x.x", level="AAAA")), slices=(part(),), estimated_ratio=1.1, estimate_error=0.4)
     verdict = decide(SPEC.policy, seen, (), NOW)
     gauges = [*readings(seen, NOW, DRIFT), *yardsticks(SPEC, seen, verdict, {"VIC": 4.4}, NOW)]
     assert {gauge.name for gauge in gauges} == {metric.name for metric in CATALOGUE if metric.source == "monitor"}
@@ -37,6 +43,13 @@ def test_readings__show_the_latest_week() -> None:
     assert found["evenkeel_coverage"] == pytest.approx(0.8)
     assert (found["evenkeel_level_cusum"], found["evenkeel_drift_alarm"]) == (-6.0, 1.0)
     assert found["evenkeel_truth_age_seconds"] == timedelta(days=1).total_seconds()
+
+
+def test_readings__show_widths_anomalies_and_how_good_the_estimate_was() -> None:
+    seen = evidence(with_intervals(series("...."), width=0.5, anomalies=0.25), estimate_error=0.3)
+    found = {gauge.name: gauge.value for gauge in readings(seen, NOW)}
+    assert (found["evenkeel_interval_width"], found["evenkeel_anomaly_share"]) == (0.5, 0.25)
+    assert found["evenkeel_estimate_error"] == 0.3
 
 
 def test_readings__show_slices_and_faults_of_the_data() -> None:

@@ -28,7 +28,11 @@ LOSS = Row(
         Panel(
             "Estimated loss before the truth",
             "Live over expected loss of forecasts that have no truth yet; a guess, and never acted on alone.",
-            (gauge("evenkeel_estimated_loss_ratio", "estimate"), limit("ratio_breach", "bad above")),
+            (
+                gauge("evenkeel_estimated_loss_ratio", "estimate"),
+                gauge("evenkeel_estimate_error", "how far such estimates were off (logarithm)"),
+                limit("ratio_breach", "bad above"),
+            ),
             width=8,
             bounds=(0, None),
         ),
@@ -55,6 +59,19 @@ SHAPE = Row(
             "Bias",
             "Above 0 the truth is higher than the forecasts.",
             (gauge("evenkeel_bias"),),
+        ),
+        Panel(
+            "Width of the intervals",
+            "In the target's unit; they widen where the calibration knows less.",
+            (gauge("evenkeel_interval_width"),),
+            bounds=(0, None),
+        ),
+        Panel(
+            "Anomalies",
+            "Share of the truth further from the forecast than twice the interval's bound.",
+            (gauge("evenkeel_anomaly_share"),),
+            "percentunit",
+            bounds=(0, None),
         ),
     ),
 )
