@@ -8,6 +8,7 @@ from prefect.runtime import flow_run
 
 from model_code.errors import EvenkeelError
 from model_code.installation import Installation
+from monitoring.annotations import annotate
 from monitoring.notify.notifier import Notifier
 from monitoring.notify.targets import targets
 
@@ -15,7 +16,8 @@ LOG = logging.getLogger("prefect.flow_runs.notices")
 
 
 def tell(place: Installation) -> int:
-    """Send what is due about the use case's incidents; how many messages were taken. Never raises for what fails in it."""
+    """Mark in Grafana and send what is due about the use case; how many messages were taken. Never raises for what fails in it."""
+    annotate(place.settings, place.sql, place.usecase.name)
     try:
         told = targets(place.settings)
         return Notifier(place.sql, told).tell(place.usecase.name, datetime.now(UTC), links(place)) if told else 0

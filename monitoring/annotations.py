@@ -132,7 +132,7 @@ def annotate(settings: Settings, engine: sa.Engine, usecase: str) -> int:
             return Annotator(engine, grafana).write(usecase)
     except sql.Locked:
         return 0  # another run is at it
-    except EvenkeelError as error:
+    except (EvenkeelError, sa.exc.SQLAlchemyError) as error:
         LOG.warning("annotations of %s wait for the next run: %s", usecase, error)
         return 0
 

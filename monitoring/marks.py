@@ -2,16 +2,16 @@
 
 import hashlib
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
 from model_code.ledger import Entry
+from monitoring.notify.incidents import Incident, incidents_of
 from monitoring.releases import ACTIONS
 
 Kind = Literal["release", "action", "incident"]
-VERDICT = "verdict"  # action of the notes that a monitor run leaves
 LONGEST_TEXT = 1_000  # characters; the ledger holds the rest
 ANOTHER_TIME = timedelta(hours=1)  # a decision that far from its recording belongs to a simulation
 
@@ -60,7 +60,7 @@ def marks_of(entries: Iterable[Entry]) -> list[Mark]:
     """The marks of one use case's entries, oldest first; entries as recorded (with id and times), in that order."""
     recorded = [entry for entry in entries if entry.id is not None and entry.recorded_at is not None]
     moves = [_mark(entry, kind, entry.action) for entry in recorded if (kind := _kind(entry))]
-    return sorted([*moves, *_incidents([entry for entry in recorded if entry.action == VERDICT])], key=lambda mark: mark.entry)
+    return sorted([*moves, *(_incident(each) for each in incidents_of(recorded))], key=lambda mark: (mark.entry, mark.kind))
 
 
 def _kind(entry: Entry) -> Kind | None:
@@ -69,32 +69,18 @@ def _kind(entry: Entry) -> Kind | None:
     return "release" if entry.phase == "done" and entry.to_version is not None else None
 
 
-def _incidents(notes: Sequence[Entry]) -> list[Mark]:
-    """An incident begins with a verdict that asks for something or calls a person, and ends with one that does not."""
-    marks: list[Mark] = []
-    open_ = False
-    for note in notes:
-        if _troubled(note) and not open_:
-            marks.append(_mark(note, "incident", "incident"))
-        elif open_ and not _troubled(note):
-            marks[-1] = replace(marks[-1], until=note.recorded_at)
-        open_ = _troubled(note)
-    return marks
-
-
-def _troubled(note: Entry) -> bool:
-    verdict = note.evidence.get("verdict")
-    if not isinstance(verdict, dict):
-        return True  # a note that cannot be read is no good news
-    effects = verdict.get("side_effects")
-    return verdict.get("action") != "hold" or (isinstance(effects, list) and "page" in effects)
+def _incident(incident: Incident) -> Mark:
+    """From the entry that began it to the one that ended it, if it did."""
+    mark = _mark(incident.opened, "incident", "incident")
+    return mark if incident.ended is None else replace(mark, until=incident.ended.recorded_at)
 
 
 def _mark(entry: Entry, kind: Kind, action: str) -> Mark:
     assert entry.id is not None
     assert entry.recorded_at is not None
     own = hashlib.sha256(f"{entry.usecase}\0{entry.intent}\0{entry.phase}".encode()).hexdigest()[:12]
-    return Mark(entry.usecase, kind, entry.id, f"entry-{entry.id}-{own}", action, entry.recorded_at, None, _text(entry, kind))
+    label = f"{'incident' if kind == 'incident' else 'entry'}-{entry.id}-{own}"  # an action may begin an incident: two marks
+    return Mark(entry.usecase, kind, entry.id, label, action, entry.recorded_at, None, _text(entry, kind))
 
 
 def _text(entry: Entry, kind: Kind) -> str:

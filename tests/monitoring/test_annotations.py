@@ -17,11 +17,12 @@ from model_code import sql
 from model_code.errors import ConfigurationError, EvenkeelError
 from model_code.ledger import Entry, Ledger, Phase
 from model_code.settings import Settings
-from monitoring import annotations, judgement, marks
+from monitoring import annotations, marks
 from monitoring.annotations import Annotator, annotate
 from monitoring.grafana.client import Annotations, GrafanaFailed, GrafanaRefused
 from monitoring.grafana.fake import Failure, FakeGrafana
 from monitoring.marks import marks_of
+from monitoring.notify.incidents import CALM
 
 START = datetime(2024, 7, 1, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
@@ -43,7 +44,7 @@ def entry(day: float, action: str, phase: Phase = "done", to: str | None = None,
 
 
 def verdict(day: float, action: str, *effects: str) -> Entry:
-    return entry(day, "verdict", "note", verdict={"action": action, "side_effects": list(effects)})
+    return entry(day, "verdict", "note", verdict={"action": action, "side_effects": list(effects), "reasons": [CALM]})
 
 
 STORY = (
@@ -54,8 +55,8 @@ STORY = (
     verdict(3, "hold", "page"),
     verdict(4, "rollback"),
     entry(4, "rollback", to="1"),
+    entry(4.5, "retrain", "note"),
     verdict(5, "hold"),
-    entry(9, "retrain", "note"),
 )
 
 
@@ -104,9 +105,8 @@ def test_marks__tell_releases_actions_and_incidents(ledger: tuple[sa.Engine, Led
         ("release", "promote", 2, None),
         ("incident", "incident", 3, START + timedelta(days=5)),
         ("action", "rollback", 4, None),
-        ("action", "retrain", 9, None),
+        ("action", "retrain", 4, None),
     ]
-    assert marks.VERDICT == judgement.VERDICT
 
 
 def test_marks__a_note_that_cannot_be_read_is_an_incident(ledger: tuple[sa.Engine, Ledger]) -> None:
@@ -151,9 +151,9 @@ def test_annotator__an_incident_gets_its_end_later(ledger: tuple[sa.Engine, Ledg
     annotator = Writer(engine, grafana)
     annotator.write("demand")
     assert grafana.annotations[3]["timeEnd"] == grafana.annotations[3]["time"]
-    record(book, STORY[6:8])
-    assert annotator.write("demand") == 2
-    assert len(grafana.annotations) == 4
+    record(book, STORY[6:])
+    assert annotator.write("demand") == 3
+    assert len(grafana.annotations) == 5
     assert grafana.annotations[3]["timeEnd"] == (START + timedelta(days=5)).timestamp() * 1000
 
 
@@ -206,12 +206,12 @@ def test_annotator__what_a_person_removed_stays_away(ledger: tuple[sa.Engine, Le
     annotator.write("demand")
     removed = httpx.delete(f"{grafana.url}/api/annotations/3", headers={"Authorization": f"Bearer {grafana.token}"})
     assert removed.status_code == 200
-    record(ledger[1], STORY[6:8])  # the incident ends
+    record(ledger[1], STORY[6:])  # the incident ends
     annotator.write("demand")
-    assert sorted(grafana.annotations) == [1, 2, 4]
+    assert sorted(grafana.annotations) == [1, 2, 4, 5]
     annotator.forget("demand")
-    assert annotator.write("demand") == 4
-    assert len(grafana.annotations) == 4
+    assert annotator.write("demand") == 5
+    assert len(grafana.annotations) == 5
 
 
 def test_annotator__one_run_is_bounded(
