@@ -1,6 +1,7 @@
 """Act: an alert says *look*; look, and in the same run carry out what the policy then says, or hold."""
 
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 from prefect import flow, get_run_logger
@@ -9,8 +10,6 @@ from prefect.runtime import flow_run
 from flows.monitor import note
 from flows.notices import tell
 from flows.params import ActParams
-from flows.retrain import retrain
-from flows.rollback import rollback
 from flows.told import TOLD
 from model_code.errors import PromotionRefused
 from model_code.installation import Installation
@@ -18,12 +17,12 @@ from monitoring import judgement
 from monitoring.alert_bridge.incidents import Incidents
 
 FIRST = "rollback"  # what must be quick is asked first; its look is the look
-ACTIONS = {"rollback": rollback, "retrain": retrain}
+ACTIONS = ("rollback", "retrain", "recalibrate")  # each a flow of that name in a module of that name
 
 
 @flow(name="act", persist_result=True, result_serializer="json", **TOLD)
 def act(params: ActParams) -> dict[str, Any]:
-    """Look at the use case as it is now; roll back or retrain if the policy says so, else note why not.
+    """Look at the use case as it is now; roll back, retrain or recalibrate if the policy says so, else note why not.
 
     However it ends, the alerts that had come before it began are dealt with.
     """
@@ -57,7 +56,8 @@ def carry_out(place: Installation, params: ActParams) -> dict[str, Any]:
 
 def _attempt(action: str, place: Installation, params: ActParams) -> dict[str, Any]:
     try:
-        done: dict[str, Any] = ACTIONS[action].fn(params)
+        # Imported when it is wanted: a rollback does not wait for what a retrain needs.
+        done: dict[str, Any] = getattr(import_module(f"flows.{action}"), action).fn(params)
     except PromotionRefused:
         verdict = judgement.look(place, place.present(params.now)).verdict
         if verdict.action == action:

@@ -74,22 +74,22 @@ class PrefectApi:
         self._post("/events", [event])
 
     def looks_under_way(self, flow: str, usecase: str, since: timedelta) -> bool:
-        """Whether a run of that flow for that use case waits or is at work; one that is older than `since` counts for dead.
+        """Whether a run of that flow for that use case waits or is at work.
+
+        One that began before `since` counts for dead, unless it waits for a person: that ends by itself.
 
         Raises:
             PrefectUnavailable: Not reached.
         """
         wanted = {
             "flows": {"name": {"any_": [flow]}},
-            "flow_runs": {
-                "state": {"type": {"any_": UNFINISHED}},
-                "expected_start_time": {"after_": (datetime.now(UTC) - since).isoformat()},
-            },
+            "flow_runs": {"state": {"type": {"any_": UNFINISHED}}},
             "sort": "EXPECTED_START_TIME_DESC",
             "limit": MOST_RUNS,
         }
-        runs = self._post("/flow_runs/filter", wanted)
-        return any((run["parameters"].get("params") or {}).get("usecase") == usecase for run in runs.json())
+        dead = datetime.now(UTC) - since
+        runs = [run for run in self._post("/flow_runs/filter", wanted).json() if _usecase(run) == usecase]
+        return any(run["state_type"] == "PAUSED" or datetime.fromisoformat(run["expected_start_time"]) > dead for run in runs)
 
     def _post(self, path: str, body: Any) -> httpx.Response:
         try:
@@ -102,3 +102,8 @@ class PrefectApi:
             told = f"{self.url}{path}: {error or type(error).__name__}"
             raise PrefectUnavailable(told, hint="is PREFECT_API_URL right and the server up?") from error
         return answer
+
+
+def _usecase(run: Mapping[str, Any]) -> str | None:
+    found: str | None = (run["parameters"].get("params") or {}).get("usecase")
+    return found

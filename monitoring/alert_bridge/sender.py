@@ -26,7 +26,7 @@ FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=1), timedelta(seconds=30)
 FIRST_RESEND, LONGEST_RESEND = timedelta(seconds=20), timedelta(minutes=20)
 MOST_SENT = 10  # about three hours of resending, then a person has to look
 HEAD_START_POLL = timedelta(seconds=1)
-RUN_IS_DEAD = timedelta(minutes=30)
+RUN_IS_DEAD = timedelta(hours=3)  # a retrain takes its time; two at once help nobody
 IDLE_SECONDS = 1.0
 KEPT_FOR = timedelta(days=180)
 

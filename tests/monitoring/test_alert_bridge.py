@@ -29,7 +29,7 @@ from monitoring.alert_bridge.app import MAX_BODY_BYTES, Bridge
 from monitoring.alert_bridge.incidents import Incidents
 from monitoring.alert_bridge.precedence import HEAD_START, SETTLED, precedence
 from monitoring.alert_bridge.prefect_api import PrefectApi
-from monitoring.alert_bridge.sender import FIRST_RESEND, LEASE, MOST_SENT, Sender, event_id
+from monitoring.alert_bridge.sender import FIRST_RESEND, LEASE, MOST_SENT, RUN_IS_DEAD, Sender, event_id
 from monitoring.alert_bridge.token import ensure_token, token_file
 from monitoring.alert_bridge.webhook import MAX_ALERTS, WrongWebhook, parse
 from tests.bridge_process import BridgeProcess, alert, webhook
@@ -307,6 +307,22 @@ def test_forget__drops_only_what_is_old_and_done(engine: sa.Engine, clock: Clock
     assert [each.usecase for each in incidents.all()] == ["other"]
 
 
+def run(usecase: str, state: str = "RUNNING", began: datetime | None = None) -> dict[str, Any]:
+    """A flow run as Prefect tells of it."""
+    expected = (began or datetime.now(UTC)).isoformat()
+    return {"parameters": {"params": {"usecase": usecase}}, "state_type": state, "expected_start_time": expected}
+
+
+def test_looks_under_way__counts_what_waits_for_a_person_however_long(prefect: PrefectServer) -> None:
+    long_ago = datetime.now(UTC) - 2 * RUN_IS_DEAD
+    with PrefectApi(prefect.url) as api:
+        prefect.runs = [run("demand", began=long_ago)]
+        dead = api.looks_under_way("act", "demand", RUN_IS_DEAD)
+        prefect.runs = [run("demand", "PAUSED", began=long_ago)]
+
+        assert (dead, api.looks_under_way("act", "demand", RUN_IS_DEAD)) == (False, True)
+
+
 # What is sent -----------------------------------------------------------------------------------------------------------
 
 
@@ -364,11 +380,11 @@ def test_send_due__sends_again_until_a_flow_has_looked(
     incidents = kept(engine, clock, alert("demand"))
     sender.send_due()
     clock.forward(FIRST_RESEND)
-    prefect.runs = [{"parameters": {"params": {"usecase": "demand"}}}]
+    prefect.runs = [run("demand")]
     sender.send_due()
     waited = len(prefect.events)
     clock.forward(FIRST_RESEND)
-    prefect.runs = [{"parameters": {"params": {"usecase": "another"}}}]
+    prefect.runs = [run("another"), run("demand", began=datetime.now(UTC) - RUN_IS_DEAD)]
     sender.send_due()
     incidents.looked("demand", clock.now, "flow run 1", clock.now)
     clock.forward(timedelta(days=1))
