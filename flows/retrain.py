@@ -5,19 +5,21 @@ from typing import Any
 from prefect import flow, get_run_logger
 
 from flows import artifacts
+from flows.approval import ask
 from flows.params import ActParams
 from flows.promote import announce
+from flows.told import TOLD
 from model_code.installation import Installation
 from model_code.retraining import Retrained
 from monitoring import acting
 
 
-@flow(name="retrain", persist_result=True, result_serializer="json")
+@flow(name="retrain", persist_result=True, result_serializer="json", **TOLD)
 def retrain(params: ActParams) -> dict[str, Any]:
     """Judge a fixed slate walk-forward on the origins since the trouble began; promote its winner or keep the champion."""
     place, log = Installation.open(params.usecase), get_run_logger()
     request = acting.Request(params.actor, params.reason, params.force)
-    done = acting.retrain(place, place.present(params.now), request, progress=log.info)
+    done = acting.retrain(place, place.present(params.now), request, progress=log.info, ask=ask)
     verdict = done.seen.verdict
     if done.declined:
         log.warning("declined: the policy says %s: %s", verdict.action, "; ".join(verdict.reasons))
@@ -33,6 +35,8 @@ def retrain(params: ActParams) -> dict[str, Any]:
 
 def _reason(done: acting.Acted) -> str:
     """Why it came out so; a retrain that was carried out before is told by its entry."""
+    if done.answer is not None and not done.answer.approved:
+        return str(done.answer)
     if done.retrained is not None:
         return done.retrained.verdict.reason
     return "" if done.entry is None else done.entry.reason

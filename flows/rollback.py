@@ -5,18 +5,24 @@ from typing import Any
 from prefect import flow, get_run_logger
 
 from flows import artifacts
+from flows.approval import ask
 from flows.params import ActParams
 from flows.promote import announce
+from flows.told import TOLD
 from model_code.installation import Installation
 from monitoring import acting
 
 
-@flow(name="rollback", persist_result=True, result_serializer="json")
+@flow(name="rollback", persist_result=True, result_serializer="json", **TOLD)
 def rollback(params: ActParams) -> dict[str, Any]:
     """Return to the version before; declines where the state says otherwise, unless a person forces it on record."""
     place = Installation.open(params.usecase)
-    done = acting.roll_back(place, place.present(params.now), acting.Request(params.actor, params.reason, params.force))
+    request = acting.Request(params.actor, params.reason, params.force)
+    done = acting.roll_back(place, place.present(params.now), request, ask=ask)
     verdict = done.seen.verdict
+    if done.answer is not None and not done.answer.approved:
+        get_run_logger().warning("%s", done.answer)
+        return {"done": False, "reason": str(done.answer), "verdict": verdict.model_dump(mode="json")}
     if done.entry is None:
         get_run_logger().warning("declined: the policy says %s: %s", verdict.action, "; ".join(verdict.reasons))
         return {"done": False, "verdict": verdict.model_dump(mode="json")}

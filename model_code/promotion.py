@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from model_code import promotion_rules as rules
 from model_code.errors import PromotionRefused
@@ -52,6 +52,7 @@ class Promoter:
         force: bool = False,
         scope: tuple[str, ...] = (),
         from_version: str | None = None,
+        action: Literal["promote", "recalibrate"] = "promote",
     ) -> Entry:
         """Make `version` the champion and the champion `previous`; promoting the champion changes nothing.
 
@@ -66,6 +67,7 @@ class Promoter:
             force: Promote without a favourable verdict, or a known-bad version; the ledger says so.
             scope: Entities concerned; empty means all.
             from_version: Champion that the verdict is about. Default: not checked.
+            action: What the ledger calls it: `recalibrate` where the version is the champion with other intervals.
 
         Returns:
             The ledger entry of the promotion when done.
@@ -85,7 +87,7 @@ class Promoter:
             rules.require_champion(from_version, champion)
             if not force:
                 rules.require_favour(version, champion, verdict, reached)
-            return self._move("promote", usecase, champion, version, _Decision(actor, reason, told, at, scope))
+            return self._move(action, usecase, champion, version, _Decision(actor, reason, told, at, scope))
 
     def rollback(
         self,

@@ -89,6 +89,39 @@ class Retrain(Spec):
     )
 
 
+class Recalibrate(Spec):
+    """New intervals for the same model, when only its coverage slipped."""
+
+    origins: int = Field(
+        42,
+        ge=2,
+        description="Latest scored origins that the intervals are calibrated on; those of the backtest fill up what was not answered live.",
+    )
+    judged: int = Field(
+        14, ge=2, description="Latest live origins that judge, each by a calibration on what was known before it."
+    )
+
+
+class Approval(Spec):
+    """Whether a person is asked before the champion moves; a forced request of a person needs none."""
+
+    promotion: bool = Field(False, description="Before a promotion, also that of a retrain or a recalibration.")
+    rollback: bool = Field(False, description="Before a rollback.")
+    timeout: timedelta = Field(
+        timedelta(hours=1), ge=timedelta(seconds=1), le=timedelta(days=7), description="Who does not answer until then refuses."
+    )
+
+
+class Retention(Spec):
+    """How long what grows is kept."""
+
+    predictions: timedelta = Field(
+        timedelta(days=400),
+        ge=timedelta(days=1),
+        description="Older predictions are deleted, but never those since the champion's release, which are still judged. Default: a year and a bit, so that a season can be compared with the last.",
+    )
+
+
 class Drift(Spec):
     """The season-aware residual test; its threshold is calibrated to the false-alarm rate."""
 
@@ -193,6 +226,9 @@ class UseCaseSpec(Spec):
     backtest: Backtest = Backtest()
     promotion: Promotion = Promotion()
     retrain: Retrain = Retrain()
+    recalibrate: Recalibrate = Recalibrate()
+    approval: Approval = Approval()
+    retention: Retention = Retention()
     drift: Drift = Drift()
     report: Report = Report()
     slices: tuple[str, ...] = Field(

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from model_code.ledger import Entry
 
-MOVES = ("promote", "rollback")
+MOVES = ("promote", "rollback", "recalibrate")
 
 
 class Standing(BaseModel):
@@ -31,7 +31,7 @@ class Standing(BaseModel):
         that reigned after the one that it returns to: who skips a version does not trust it.
         """
         target = str(move.to_version)
-        if move.action == "promote":
+        if move.action != "rollback":  # a recalibration is the promotion of the same model with other intervals
             below = tuple(version for version in self.good if version != target)
             if move.from_version and move.from_version not in {target, *self.bad} and below[-1:] != (move.from_version,):
                 below = (*(version for version in below if version != move.from_version), move.from_version)

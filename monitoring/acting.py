@@ -1,4 +1,4 @@
-"""Acting on trouble: look again, and carry out the rollback or the retrain if the state still asks for it."""
+"""Acting on trouble: look again, and carry out what the policy asks for if the state still does, and who has to agree does."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,11 @@ from model_code.ledger import Entry
 from model_code.retraining import Retrained
 from model_code.retraining import retrain as judge_slate
 from model_code.standing import standing
+from monitoring.consent import Answer, Ask, Proposal, is_needed, unasked
 from monitoring.judgement import Judgement, look
 
 ASKED_BY = "asked_by"
+APPROVAL = "approval"
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,14 @@ class Acted:
         entry: The champion's move; None where it stays.
         version: Version that a retrain registered.
         retrained: How it was judged; None as well where the same request was carried out before.
+        answer: What the person said who was asked; None where nobody was.
     """
 
     seen: Judgement
     entry: Entry | None = None
     version: str | None = None
     retrained: Retrained | None = None
+    answer: Answer | None = None
 
     @property
     def declined(self) -> bool:
@@ -53,40 +57,49 @@ class Acted:
         return self.entry is None and self.retrained is None
 
 
-def roll_back(place: Installation, now: pd.Timestamp, request: Request) -> Acted:
+def roll_back(place: Installation, now: pd.Timestamp, request: Request, *, ask: Ask = unasked) -> Acted:
     """Return to the version before, if the policy says so or the request is forced.
 
     The same request again (actor and reason, within the cool-down) is that rollback, and not one version further.
+
+    Args:
+        ask: Asks a person, where the use case wants one; a refusal is noted and starts the cool-down.
 
     Raises:
         PromotionRefused: Forced without a reason, nothing to return to, or another champion by now.
     """
     place.promoter.recover(place.usecase.name)
     seen = look(place, now)
-    done = _carried_out("rollback", place, now, request)
+    done = carried_out("rollback", place, now, request)
     if done is not None:
         return Acted(seen, done)
-    if not _wanted("rollback", seen, request):
+    if not wanted("rollback", seen, request):
         return Acted(seen)
+    answer = consented("rollback", place, now, request, seen, seen.evidence.previous, ask)
+    if answer is not None and not answer.approved:
+        return Acted(seen, answer=answer)
     entry = place.promoter.rollback(
         place.usecase.name,
         request.actor,
-        _reason("rollback", seen, request),
+        reason_of("rollback", seen, request),
         {"seen": seen.evidence.model_dump(mode="json"), ASKED_BY: request.reason},
         now.to_pydatetime(),
         to_version=seen.verdict.to_version,
         from_version=seen.evidence.champion,
     )
-    return Acted(seen, entry)
+    return Acted(seen, entry, answer=answer)
 
 
-def retrain(place: Installation, now: pd.Timestamp, request: Request, *, progress: Progress = lambda _: None) -> Acted:
+def retrain(
+    place: Installation, now: pd.Timestamp, request: Request, *, progress: Progress = lambda _: None, ask: Ask = unasked
+) -> Acted:
     """Judge the slate on the origins since the trouble began; promote its winner or keep the champion.
 
     The same request again (actor and reason, within the cool-down), once it promoted a winner, changes nothing.
 
     Args:
         progress: Called with a line for each candidate.
+        ask: Asks a person before the winner is promoted, where the use case wants one.
 
     Raises:
         PromotionRefused: Forced without a reason, or no champion to retrain.
@@ -94,11 +107,11 @@ def retrain(place: Installation, now: pd.Timestamp, request: Request, *, progres
     """
     place.promoter.recover(place.usecase.name)
     seen = look(place, now)
-    done = _carried_out("promote", place, now, request)
+    done = carried_out("promote", place, now, request)
     if done is not None:
         _note(place, done)  # it may have been killed just before
         return Acted(seen, done, done.to_version)
-    if not _wanted("retrain", seen, request):
+    if not wanted("retrain", seen, request):
         return Acted(seen)
     since, history, seed = _trouble_since(place, seen, now), place.history(now), place.usecase.spec.seed
     pointer = place.pointers.get(place.usecase.name)
@@ -107,11 +120,19 @@ def retrain(place: Installation, now: pd.Timestamp, request: Request, *, progres
     result = judge_slate(place.usecase, history, place.bundle(pointer.wanted), now, since, seed=seed, progress=progress)
     bundle = bundle_of(place, history, now, result.evaluated, seed=seed, quiet_until=since)
     version = register(place, bundle, result.evaluated)
-    return Acted(seen, _settle(place, now, request, seen, version, result), version, result)
+    better = result.verdict.better
+    answer = consented("retrain", place, now, request, seen, version, ask) if better else None
+    return Acted(seen, _settle(place, now, request, seen, version, result, answer), version, result, answer)
 
 
 def _settle(
-    place: Installation, now: pd.Timestamp, request: Request, seen: Judgement, version: str, result: Retrained
+    place: Installation,
+    now: pd.Timestamp,
+    request: Request,
+    seen: Judgement,
+    version: str,
+    result: Retrained,
+    answer: Answer | None,
 ) -> Entry | None:
     """Promote the winner if the verdict allows, and note what the retrain came to; the note starts the cool-down."""
     usecase, champion, at = place.usecase.name, seen.evidence.champion, now.to_pydatetime()
@@ -130,7 +151,9 @@ def _settle(
     if not result.verdict.better:
         _note(place, told)
         return None
-    reason = _reason("retrain", seen, request)
+    if answer is not None and not answer.approved:
+        return None  # noted where it was asked
+    reason = reason_of("retrain", seen, request)
     entry = place.promoter.promote(
         usecase, version, request.actor, reason, evidence, at, verdict=result.verdict, from_version=champion
     )
@@ -148,7 +171,35 @@ def _note(place: Installation, told: Entry) -> None:
     place.ledger.append(Entry(phase="note", action="retrain", reason=f"{came_to}: {verdict['reason']}", **note))
 
 
-def _carried_out(action: str, place: Installation, now: pd.Timestamp, request: Request) -> Entry | None:
+def consented(
+    action: str, place: Installation, now: pd.Timestamp, request: Request, seen: Judgement, to_version: str | None, ask: Ask
+) -> Answer | None:
+    """What the person says who has to agree; None where nobody has to. The answer is noted.
+
+    A refusal is noted as the action itself: it starts the cool-down, so that nobody is asked again at once.
+    """
+    rule = place.usecase.spec.approval
+    if request.force or not is_needed(rule, action):
+        return None
+    verdict, evidence = seen.verdict.model_dump(mode="json"), seen.evidence
+    answer = ask(Proposal(evidence.usecase, action, evidence.champion, to_version, seen.verdict.reasons, verdict, rule.timeout))
+    place.ledger.append(
+        Entry(
+            phase="note",
+            usecase=evidence.usecase,
+            action=APPROVAL if answer.approved else action,
+            actor=answer.by or request.actor,
+            reason=str(answer),
+            scope=seen.verdict.scope,
+            from_version=evidence.champion,
+            evidence={"proposed": verdict | {"to_version": to_version}, ASKED_BY: request.reason},
+            at=now.to_pydatetime(),
+        )
+    )
+    return answer
+
+
+def carried_out(action: str, place: Installation, now: pd.Timestamp, request: Request) -> Entry | None:
     """The latest move, if this very request led to it: who was killed, or is two, asks again."""
     last = standing(place.ledger.entries(place.usecase.name)).last
     if last is None or (last.action, last.actor, last.evidence.get(ASKED_BY)) != (action, request.actor, request.reason):
@@ -156,13 +207,19 @@ def _carried_out(action: str, place: Installation, now: pd.Timestamp, request: R
     return last if now - place.usecase.spec.policy.cooldown < last.at <= now else None
 
 
-def _wanted(action: str, seen: Judgement, request: Request) -> bool:
+def wanted(action: str, seen: Judgement, request: Request) -> bool:
+    """Whether the second look asks for it, or a person who says why.
+
+    Raises:
+        PromotionRefused: Forced without a reason.
+    """
     if request.force and not request.reason:
         raise PromotionRefused(f"a forced {action} needs a reason", hint="say why in the form; the ledger keeps it")
     return request.force or seen.verdict.action == action
 
 
-def _reason(action: str, seen: Judgement, request: Request) -> str:
+def reason_of(action: str, seen: Judgement, request: Request) -> str:
+    """Why, for the ledger: the policy's reasons, or the person's."""
     return "; ".join(seen.verdict.reasons) if seen.verdict.action == action else request.reason
 
 

@@ -4,7 +4,7 @@ import contextlib
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 
 from flows.stack.templates import copy_templates
+from model_code.bundle import Bundle
+from model_code.cases import build_cases
 from model_code.challenger import bundle_of, evaluate, register
 from model_code.contest import judge
 from model_code.data.fakes import FakeEia
@@ -21,6 +23,9 @@ from model_code.data.fakes.server import LONGEST_HANG, Answer, Query
 from model_code.data.refresh import refresh
 from model_code.data.sources import make_source
 from model_code.installation import Installation
+from model_code.origins import origins_between
+from model_code.prediction import Prediction
+from model_code.replay import replay
 from model_code.settings import Settings
 from model_code.specification import Candidate
 from model_code.study import run_study, searched_candidates
@@ -199,6 +204,11 @@ class Stages:
         return self._from("promoted", "changed", lambda place: refresh_all(place, LATER))
 
     @cached_property
+    def answered(self) -> Path:
+        """The same, and each origin since is answered by the champion as the service would have."""
+        return self._from("changed", "answered", answer_all)
+
+    @cached_property
     def grown(self) -> Path:
         """Promoted, and every table is of several commits."""
 
@@ -223,6 +233,43 @@ def refresh_all(place: Installation, now: datetime) -> None:
     """Every feed, as the refresh flow does it."""
     for feed in place.usecase.spec.feeds:
         refresh(place.usecase, feed, make_source(place.usecase, feed, place.settings), place.store, now)
+
+
+def answer_all(place: Installation) -> None:
+    """The champion's answers to every origin from `PRESENT` to `LATER`."""
+    champion = champion_of(place)
+    origins = origins_between(place.usecase.spec, pd.Timestamp(PRESENT), pd.Timestamp(LATER))
+    history = place.history(LATER)
+    rows = replay(champion, build_cases(champion.usecase, history, origins), history.truth(LATER))
+    place.predictions.add(_prediction(row, champion) for row in rows.to_dict("records"))
+
+
+def champion_of(place: Installation) -> Bundle:
+    """The bundle that the pointer names."""
+    pointer = place.pointers.get(NAME)
+    assert pointer is not None
+    return place.bundle(pointer.wanted)
+
+
+def _prediction(row: Mapping[Any, Any], champion: Bundle) -> Prediction:
+    key = f"{row['origin'].isoformat()}/{row['entity']}/{row['time'].isoformat()}"
+    return Prediction(
+        prediction_id=key,
+        request_id=row["origin"].isoformat(),
+        usecase=NAME,
+        entity=row["entity"],
+        origin=row["origin"],
+        time=row["time"],
+        lead_seconds=int((row["time"] - row["origin"]).total_seconds()),
+        value=row["value"],
+        lower=row["lower"],
+        upper=row["upper"],
+        version="2",
+        bundle=champion.hash,
+        asked_by="tests",
+        made_at=row["origin"],
+        features_hash="0",
+    )
 
 
 def trained(place: Installation, candidates: list[Candidate]) -> str:

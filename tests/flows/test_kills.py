@@ -111,6 +111,7 @@ FULL = [
     Case("turn", "promoted", verdict_noted, served=True),
     Case("retrain", "changed", bundle_written, PEOPLE | {"now": LATER.isoformat()}),
     Case("retrain", "changed", version_registered, PEOPLE | {"now": LATER.isoformat()}),
+    Case("recalibrate", "answered", version_registered, PEOPLE | {"now": LATER.isoformat()}),
     Case("compact", "grown", first_table_rewritten, {"retention_hours": 0}),
 ]
 

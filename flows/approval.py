@@ -1,0 +1,50 @@
+"""Approval: the flow pauses with a form in the Prefect UI until a person approves, refuses, or the time is up."""
+
+from prefect import get_run_logger
+from prefect.exceptions import FlowPauseTimeout
+from prefect.flow_runs import pause_flow_run
+from prefect.input import RunInput
+from pydantic import ConfigDict, Field
+
+from flows import artifacts
+from monitoring.consent import Answer, Proposal
+
+POLL_SECONDS = 2
+LATE = "not in time"
+
+
+class Approval(RunInput):
+    """What the person is asked."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    approve: bool = Field(False, title="Approve", description="Move the champion as proposed. Left out, it stays.")
+    who: str = Field(min_length=1, max_length=80, title="Who", description="Who answers; kept in the ledger.")
+    words: str = Field("", max_length=500, title="Why", description="Kept in the ledger.")
+
+
+def ask(proposal: Proposal) -> Answer:
+    """Pause the run, show what is proposed, wait for the answer; no answer in time is a refusal."""
+    form = Approval.with_initial_data(description=_told(proposal), approve=False, words="")
+    get_run_logger().info("waiting %s for a person: %s", proposal.timeout, proposal.action)
+    artifacts.table(proposal.usecase, "approval", [proposal.evidence], f"{proposal.action} waits for approval")
+    try:
+        answer = pause_flow_run(
+            wait_for_input=form,
+            timeout=max(1, round(proposal.timeout.total_seconds())),
+            poll_interval=POLL_SECONDS,
+            key=f"approve-{proposal.action}",
+        )
+    except FlowPauseTimeout:
+        return Answer(False, "", LATE)
+    return Answer(answer.approve, answer.who, answer.words)
+
+
+def _told(proposal: Proposal) -> str:
+    """What the form shows, in Markdown."""
+    target = "the version before" if proposal.to_version is None else f"version {proposal.to_version}"
+    reasons = "\n".join(f"- {reason}" for reason in proposal.reasons)
+    return (
+        f"**{proposal.usecase}: {proposal.action}** of version {proposal.from_version} to {target}\n\n{reasons}\n\n"
+        f"Without an answer within {proposal.timeout} the champion stays."
+    )
