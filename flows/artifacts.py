@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 BARS = 24
 
@@ -28,6 +28,11 @@ def bars(usecase: str, what: str, values: pd.Series, unit: str, description: str
         f"{name!s:>12} {'█' * round(BARS * value / top) if top > 0 else ''} {value:.4g} {unit}" for name, value in shown.items()
     ]
     create_markdown_artifact(key=key(usecase, what), markdown="```\n" + "\n".join(lines) + "\n```", description=description)
+
+
+def link(usecase: str, what: str, address: str, text: str, description: str) -> None:
+    """Show a link."""
+    create_link_artifact(key=key(usecase, what), link=address, link_text=text, description=description)
 
 
 def _short(value: Any) -> Any:

@@ -9,6 +9,7 @@ from flows import artifacts
 from flows.events import BREACH, look
 from flows.notices import tell
 from flows.params import MonitorParams
+from flows.report import keep_report
 from model_code.installation import Installation
 from model_code.ledger import Entry
 from monitoring import judgement
@@ -16,6 +17,8 @@ from monitoring.annotations import annotate
 from monitoring.gauges import Gauge, GaugeStore
 from monitoring.readings import readings
 from monitoring.recovery import recovery_of
+from monitoring.reports.gauges import report_gauges
+from monitoring.reports.publish import find_if_due, links
 from monitoring.yardsticks import EVERY_RUN, level_thresholds, yardsticks
 
 OUTCOME = "outcome"
@@ -27,11 +30,15 @@ def monitor(params: MonitorParams) -> dict[str, Any]:
     looked_at = datetime.now(UTC)
     place = Installation.open(params.usecase)
     now = place.present(params.now)
-    seen = judgement.look(place, now, judgement.feature_drift(place, now))
+    found = find_if_due(place, now)
+    drift, breach = (None, None) if found is None else (found.drift, found.breach)
+    seen = judgement.look(place, now, drift, evidently_breach=breach)
     place.ledger.append(note(params.usecase, seen, now.to_pydatetime()))
     outcome = note_outcome(place, seen, now.to_pydatetime())
     gauges = GaugeStore(place.sql)
     gauges.write(params.usecase, told(place, seen, now.to_pydatetime()), datetime.now(UTC), whole=EVERY_RUN)
+    if found is not None:
+        gauges.write(params.usecase, report_gauges(params.usecase, found), datetime.now(UTC))
     gauges.record_success(params.usecase, "monitor", datetime.now(UTC))
     verdict = seen.verdict
     get_run_logger().info("%s: %s", verdict.action, "; ".join(verdict.reasons))
@@ -40,10 +47,12 @@ def monitor(params: MonitorParams) -> dict[str, Any]:
         look(f"{BREACH}.{verdict.action}", params.usecase, now.isoformat(), reasons=list(verdict.reasons))
     annotate(place.settings, place.sql, params.usecase)
     tell(place)
+    kept = keep_report(place, now, found, seen)
     return verdict.model_dump(mode="json") | {
         "looked_at": looked_at.isoformat(),
         "drifted_share": seen.evidence.drifted_share,
         "outcome": outcome,
+        "report": None if kept is None else dict(links(kept, place.settings)),
         "look_again_soon": judgement.restless(seen.evidence, place.usecase.spec.policy),
     }
 

@@ -75,6 +75,10 @@ class MonitorParams(Params):
     """Join the truth, measure, judge."""
 
 
+class ReportParams(Params):
+    """Make the reports of the latest window for people."""
+
+
 class TurnParams(Params):
     """Refresh, forecast, monitor."""
 

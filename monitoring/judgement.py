@@ -5,16 +5,14 @@ from datetime import timedelta
 
 import pandas as pd
 
-from model_code.cases import Cases, build_cases
-from model_code.data.known import KnownHistory
 from model_code.evidence import Evidence
 from model_code.installation import Installation
-from model_code.origins import origins_between
 from model_code.policy import Verdict, decide
 from model_code.specification import Policy
 from monitoring.evidence import gather
-from monitoring.evidently import FeatureDrift, compare
+from monitoring.evidently import FeatureDrift
 from monitoring.releases import actions_of
+from monitoring.reports.standing import standing_breach
 
 RECENT = timedelta(days=7)
 LATELY = 2  # origins
@@ -31,11 +29,14 @@ class Judgement:
     drift: FeatureDrift | None = None
 
 
-def look(place: Installation, now: pd.Timestamp, drift: FeatureDrift | None = None) -> Judgement:
+def look(
+    place: Installation, now: pd.Timestamp, drift: FeatureDrift | None = None, *, evidently_breach: str | None = None
+) -> Judgement:
     """Judge the use case as it stands at `now`.
 
     Args:
         drift: Evidently's values, if a report was made; recorded as a warning.
+        evidently_breach: That of the same report. Without a report, what the last one found stands.
 
     Raises:
         DataError: Nothing was ever released.
@@ -43,29 +44,11 @@ def look(place: Installation, now: pd.Timestamp, drift: FeatureDrift | None = No
     """
     moment = now.to_pydatetime()
     share = None if drift is None else drift.drifted_share
-    evidence = gather(place, moment, drifted_share=share, quarantined_share=quarantined_share(place, now))
+    breach = standing_breach(place, now) if drift is None else evidently_breach
+    gathered = gather(place, moment, drifted_share=share, quarantined_share=quarantined_share(place, now))
+    evidence = gathered.model_copy(update={"evidently_breach": breach})
     history = [action for action in actions_of(place.ledger.entries(place.usecase.name)) if action.at <= moment]
     return Judgement(evidence, decide(place.usecase.spec.policy, evidence, history, moment), drift)
-
-
-def feature_drift(place: Installation, now: pd.Timestamp) -> FeatureDrift | None:
-    """Evidently's comparison of the latest features with those before the champion's training ended.
-
-    None while the last report is younger than `report.every`, and before a whole window has passed.
-    """
-    pointer, rule = place.pointers.get(place.usecase.name), place.usecase.spec.report
-    if pointer is None or _reported_since(place, now - rule.every, now):
-        return None
-    history, champion = place.history(now), place.bundle(pointer.wanted)
-    until = pd.Timestamp(champion.manifest.trained_until)
-    if now - rule.window < until:
-        return None
-    current = _cases(place, history, now - rule.window, now)
-    reference = _cases(place, history, until - rule.reference_origins * place.usecase.spec.origins.every, until)
-    if current is None or reference is None:
-        return None
-    columns = list(rule.columns) or list(current.features.columns)
-    return compare(reference.features[columns], current.features[columns], seed=place.usecase.spec.seed)
 
 
 def restless(evidence: Evidence, policy: Policy) -> bool:
@@ -79,11 +62,6 @@ def restless(evidence: Evidence, policy: Policy) -> bool:
     return False
 
 
-def _reported_since(place: Installation, since: pd.Timestamp, now: pd.Timestamp) -> bool:
-    notes = (entry for entry in place.ledger.entries(place.usecase.name) if entry.action == VERDICT and since < entry.at <= now)
-    return any(Evidence.model_validate(note.evidence["seen"]).drifted_share is not None for note in notes)
-
-
 def quarantined_share(place: Installation, now: pd.Timestamp) -> float:
     """Share of the target feed's rows of the last week whose latest word is in quarantine, as known at `now`."""
     usecase, feed = place.usecase.name, place.usecase.spec.target.feed
@@ -93,8 +71,3 @@ def quarantined_share(place: Installation, now: pd.Timestamp) -> float:
     keys = pd.MultiIndex.from_frame(refused[["entity", "time"]].drop_duplicates())
     bad = len(keys.difference(pd.MultiIndex.from_frame(good[["entity", "time"]])))
     return bad / max(1, bad + len(good))
-
-
-def _cases(place: Installation, history: KnownHistory, start: pd.Timestamp, end: pd.Timestamp) -> Cases | None:
-    origins = origins_between(place.usecase.spec, start, end)
-    return build_cases(place.usecase, history, origins) if origins else None

@@ -19,7 +19,7 @@ from model_code.errors import ConfigurationError
 from model_code.settings import PREFIX, Settings
 from monitoring.prometheus.programs import PACKAGES
 
-PARTS = ("prefect", "zygote", "worker", "mlflow", "exporter", "bridge", "alertmanager", "prometheus", "service")
+PARTS = ("prefect", "zygote", "worker", "mlflow", "exporter", "bridge", "reports", "alertmanager", "prometheus", "service")
 SERVICE = "service"
 CORE = ("prefect", "zygote", "worker")
 START_SECONDS = 120.0

@@ -49,6 +49,7 @@ def all_parts(settings: Settings) -> dict[str, Part]:
     host, python = settings.host, sys.executable
     prefect, mlflow = f"http://{host}:{settings.prefect_port}", f"http://{host}:{settings.mlflow_port}"
     exporter, bridge = f"http://{host}:{settings.exporter_port}", f"http://{host}:{settings.bridge_port}"
+    reports = f"http://{host}:{settings.reports_port}"
     parts = [
         Part(
             "prefect",
@@ -83,6 +84,11 @@ def all_parts(settings: Settings) -> dict[str, Part]:
             "bridge",
             (python, "-m", "monitoring.alert_bridge"),
             lambda: answers(f"{bridge}/readyz"), bridge, settings.bridge_port, "BRIDGE_PORT",
+        ),
+        Part(
+            "reports",
+            (python, "-m", "monitoring.reports", "serve"),
+            lambda: answers(f"{reports}/livez"), reports, settings.reports_port, "REPORTS_PORT",
         ),
         *watchers(settings),
     ]  # fmt: skip

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 ROUTES = ("predict", "batch", "forecast", "infer", "model", "pages", "other")
 ACTIONS = ("hold", "recalibrate", "rollback", "retrain")
 FAULTS = ("stuck", "swapped", "clock", "scale", "missing")
+TESTS = ("missing", "psi", "ks", "wasserstein", "auc", "reconstruction")
 
 
 @dataclass(frozen=True)
@@ -39,5 +40,7 @@ LABELS = {
     "route": Label("Way into the service", len(ROUTES), ROUTES),
     "status": Label("HTTP status", 30),
     "received": Label("What an alert was to the bridge", 4, ("new", "known", "ended", "refused")),
+    "measure": Label("Name of a measure of a report", 12),
+    "test": Label("Test of a column against its reference", len(TESTS), TESTS),
     "outcome": Label("What became of a bundle that was asked for", 2, ("switched", "refused")),
 }

@@ -1,9 +1,10 @@
-"""What Evidently says of features and forecasts."""
+"""What reports say of features and forecasts: Evidently's values, and our own tests of the same windows."""
 
 from model_code.metrics.metric import Alert, Metric
 from model_code.metrics.promql import above
 
 COLUMN = ("usecase", "column")
+MEASURE = ("usecase", "measure")
 METRICS = (
     Metric(
         "evenkeel_evidently_drifted_share",
@@ -35,5 +36,55 @@ METRICS = (
                 labels=COLUMN,
             ),
         ),
+    ),
+    Metric(
+        "evenkeel_evidently_quality",
+        "that of the measure",
+        "Evidently's quality of the latest whole origins: mae, rmse, mean_error (target unit), mape (percent), r2; of a classification log_loss, roc_auc, accuracy, precision, recall, f1.",
+        MEASURE,
+        source="report",
+    ),
+    Metric(
+        "evenkeel_evidently_quality_ratio",
+        "1",
+        "Evidently's mae (log_loss of a classification) over what the backtest makes one expect of the same origins.",
+        source="report",
+    ),
+    Metric(
+        "evenkeel_evidently_quality_limit",
+        "1",
+        "Ratio above which that quality is a breach, calibrated on the backtest to the report's false-alarm rate.",
+        source="report",
+    ),
+    Metric(
+        "evenkeel_evidently_data_quality",
+        "that of the measure",
+        "Evidently's data quality of the window's features: missing_share (0 to 1), and counts of empty, constant and repeated columns and repeated rows.",
+        MEASURE,
+        source="report",
+        owner="data",
+    ),
+    Metric(
+        "evenkeel_shift_drifted_share",
+        "1",
+        "Share of feature columns with one of our own tests above its calibrated limit.",
+        source="report",
+        owner="data",
+    ),
+    Metric(
+        "evenkeel_shift_ratio",
+        "1",
+        "One test of one feature column over its calibrated limit; above 1 it drifted.",
+        ("usecase", "column", "test"),
+        source="report",
+        owner="data",
+    ),
+    Metric(
+        "evenkeel_shift_joint_ratio",
+        "1",
+        "A test of all feature columns together over its calibrated limit; above 1 they drifted.",
+        ("usecase", "test"),
+        source="report",
+        owner="data",
     ),
 )

@@ -7,6 +7,15 @@ from typing import Any
 
 import pandas as pd
 
+from model_code.errors import DataError
+
+
+class EvidentlyFailed(DataError):
+    """Evidently could not digest a window: there is no value, and the watch goes on without it."""
+
+    title = "Evidently failed"
+
+
 MAX_ROWS = 2_000  # per window: its cost grows with rows, its answer hardly
 MIN_ROWS = 2
 
@@ -24,6 +33,9 @@ def snapshot(
     Args:
         metrics: Makes them, called once Evidently is imported.
         definition: Arguments of its DataDefinition.
+
+    Raises:
+        EvidentlyFailed: It broke on these windows.
     """
     with quiet():
         from evidently import DataDefinition, Dataset, Report
@@ -32,7 +44,10 @@ def snapshot(
         datasets = [
             None if window is None else Dataset.from_pandas(window, data_definition=told) for window in (current, reference)
         ]
-        return Report(list(metrics())).run(*datasets)
+        try:
+            return Report(list(metrics())).run(*datasets)
+        except Exception as error:
+            raise EvidentlyFailed(f"{type(error).__name__}: {error}", hint="its report of this window is left out") from error
 
 
 def values(taken: Any) -> list[tuple[str, Mapping[str, Any], Any]]:

@@ -1,0 +1,202 @@
+"""Reports of a small real use case: bundle, predictions, truth, Evidently, pages on disk."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from model_code.cases import build_cases
+from model_code.errors import DataError
+from model_code.installation import Installation
+from model_code.ledger import Entry
+from model_code.metrics import CATALOGUE
+from model_code.origins import origins_between
+from model_code.policy import Verdict
+from model_code.predictions import Prediction, prediction_id
+from model_code.settings import Settings
+from monitoring import judgement
+from monitoring.gauges import GaugeStore
+from monitoring.reports import publish
+from monitoring.reports.findings import Findings, find
+from monitoring.reports.gauges import report_gauges
+from monitoring.reports.standing import standing_breach
+from tests import trained
+from tests.services import tiny
+
+NAME = "reported_load"
+RULE = "report: {reference_origins: 7, max_rows: 500, keep: 3}\n"
+RELEASED = pd.Timestamp("2024-04-08", tz="UTC")
+CALM, BAD = (RELEASED + timedelta(days=days, hours=12) for days in (9, 18))
+WALL = datetime(2024, 5, 1, tzinfo=UTC)
+
+
+def answer(place: Installation, bundle: str, start: pd.Timestamp, days: int, wrong_by: float = 1.0) -> None:
+    made = place.bundle(bundle)
+    cases = build_cases(place.usecase, place.history(start + timedelta(days=days)), origins_of(place, start, days))
+    value = made.predict(cases.features, cases.rows["step"].to_numpy()).value * wrong_by
+    place.predictions.add(
+        Prediction(
+            prediction_id=prediction_id(f"{row.origin}", row.entity, row.time), request_id=f"{row.origin}", usecase=NAME,
+            entity=row.entity, origin=row.origin, time=row.time, lead_seconds=int((row.time - row.origin).total_seconds()),
+            value=value[i], lower=value[i] - 3, upper=value[i] + 3, version="1", bundle=bundle, asked_by="t",
+            made_at=row.origin, features_hash="f",
+        )
+        for i, row in enumerate(cases.rows.itertuples())
+    )  # fmt: skip
+
+
+def origins_of(place: Installation, start: pd.Timestamp, days: int) -> list[pd.Timestamp]:
+    return origins_between(place.usecase.spec, start, start + timedelta(days=days))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, mlflow_url: str) -> Installation:
+    """Version 1 answers well for ten days from 8 April, then a fifth too high."""
+    folder = tmp_path_factory.mktemp("reported")
+    made = trained.installation(folder, NAME, mlflow_url)
+    yaml = folder / "usecases" / NAME / "usecase.yaml"
+    yaml.write_text(yaml.read_text() + RULE)
+    opened = Installation.open(NAME, made.settings)
+    version, ref = trained.train(opened)
+    entry = Entry(
+        intent="promote 1", phase="done", usecase=NAME, action="promote", actor="t", reason="r", at=RELEASED.to_pydatetime(),
+        to_version=version, to_bundle=ref.hash,
+    )  # fmt: skip
+    opened.ledger.append(entry)
+    opened.pointers.move(NAME, ref.hash, None)
+    opened.store.append(NAME, "load", tiny.load_rows(trained.PRESENT.replace(minute=0), RELEASED + timedelta(days=25)))
+    answer(opened, ref.hash, RELEASED, 10)
+    answer(opened, ref.hash, RELEASED + timedelta(days=10), 10, wrong_by=1.2)
+    return opened
+
+
+@pytest.fixture(scope="module")
+def calm(place: Installation) -> Findings:
+    return find(place, CALM)
+
+
+@pytest.fixture(scope="module")
+def bad(place: Installation) -> Findings:
+    return find(place, BAD)
+
+
+def shown(place: Installation, found: Findings, now: pd.Timestamp, **asked: bool) -> publish.Record | None:
+    seen = judgement.look(place, now, found.drift, evidently_breach=found.breach)
+    return publish.report(place, now, found, seen.verdict, seen.evidence, made_at=WALL, **asked)
+
+
+def empty_archive(place: Installation) -> Path:
+    folder = publish.folder_of(place.settings)
+    for path in sorted(folder.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    return folder
+
+
+def test_find__a_calm_week_is_no_breach(calm: Findings) -> None:
+    assert calm.breach is None
+    assert calm.scored_origins == 7
+    assert calm.quality is not None
+    assert calm.quality.values["mae"] == pytest.approx(calm.expected, rel=0.5)
+    assert calm.shift is not None
+    assert (calm.drift is None, calm.health is None, calm.notes) == (False, False, ())
+
+
+def test_find__answers_that_got_worse_breach_the_calibrated_limit(bad: Findings) -> None:
+    assert bad.breach is not None
+    assert "Evidently's mae" in bad.breach
+    assert bad.section is not None
+    assert bad.section.quality is not None
+    assert (bad.ratio or 0) > 3 * bad.section.quality.limit
+
+
+def test_find__nothing_released_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nothing was ever released"):
+        find(Installation.open("demand_victoria", Settings(home=tmp_path)), CALM)
+
+
+def test_find__before_any_truth_has_no_quality(place: Installation) -> None:
+    found = find(place, RELEASED + timedelta(hours=1))
+    assert (found.quality, found.breach, found.ratio) == (None, None, None)
+    assert any("quality: 0 rows with truth" in note for note in found.notes)
+
+
+def test_gauges__are_those_of_the_catalogue(place: Installation, calm: Findings) -> None:
+    told = report_gauges(NAME, calm)
+    wanted = {metric.name for metric in CATALOGUE if metric.source == "report"}
+    judged = calm.shift is not None and calm.shift.judged
+    assert {gauge.name for gauge in told} == (wanted if judged else {name for name in wanted if "shift" not in name})
+    assert GaugeStore(place.sql).write(NAME, told, WALL) == len(told)
+
+
+def test_due__once_in_its_time(place: Installation, calm: Findings) -> None:
+    empty_archive(place)
+    assert not publish.due(place, RELEASED + timedelta(days=3))  # the window holds days of the training
+    assert publish.due(place, CALM)
+    shown(without_pages(place), calm, CALM)
+    assert not publish.due(place, CALM)
+    assert not publish.due(place, CALM + timedelta(days=6))
+    assert publish.due(place, CALM + timedelta(days=7))
+    assert publish.find_if_due(place, CALM) is None
+
+
+def test_report__on_schedule_has_pages_record_and_index(place: Installation, calm: Findings) -> None:
+    folder = empty_archive(place)
+    kept = shown(place, calm, CALM)
+    assert kept is not None
+    assert (kept.occasion, kept.verdict, set(kept.pages)) == ("schedule", "hold", {"drift", "quality", "data"})
+    for name in kept.pages.values():
+        page = (folder / NAME / name).read_text()
+        assert "../assets/" in page
+    assert {path.name for path in (folder / "assets").iterdir()} == set(kept.assets)
+    index = (folder / NAME / "index.html").read_text()
+    assert all(name in index for name in kept.pages.values())
+    assert f"{NAME}/index.html" in (folder / "index.html").read_text()
+    assert publish.links(kept, place.settings)["drift"].endswith(f"/{NAME}/{kept.pages['drift']}")
+    assert not list(folder.rglob("*.new"))
+
+
+def without_pages(place: Installation) -> Installation:
+    return Installation.open(NAME, place.settings.model_copy(update={"report_pages": "never"}))
+
+
+def test_report__the_same_moment_again_is_the_same_report(place: Installation, calm: Findings) -> None:
+    empty_archive(place)
+    first, second = (shown(without_pages(place), calm, CALM, asked=True) for _ in range(2))
+    assert first == second
+    assert publish.archive_of(place.settings).records(NAME) == [first]
+
+
+def test_report__on_a_breach_once_a_day(place: Installation, bad: Findings) -> None:
+    empty_archive(place)
+    seen = judgement.look(place, BAD, bad.drift, evidently_breach=bad.breach)
+    wanted = Verdict(action="retrain", reasons=("the world changed",))
+    made = [
+        publish.report(without_pages(place), BAD + timedelta(hours=hours), None, wanted, seen.evidence, made_at=WALL)
+        for hours in (0, 12, 25)
+    ]
+    assert [None if record is None else record.occasion for record in made] == ["breach", None, "breach"]
+    hold = Verdict(action="hold", reasons=("even keel",))
+    assert publish.report(place, BAD, None, hold, seen.evidence, made_at=WALL) is None
+
+
+def test_report__pages_can_be_left_to_breaches(place: Installation, calm: Findings) -> None:
+    empty_archive(place)
+    quiet = Installation.open(NAME, place.settings.model_copy(update={"report_pages": "breach"}))
+    kept = shown(quiet, calm, CALM)
+    assert kept is not None
+    assert (kept.pages, kept.drift_share is None) == ({}, False)
+
+
+def test_standing_breach__holds_until_the_next_report(place: Installation, bad: Findings, calm: Findings) -> None:
+    empty_archive(place)
+    assert standing_breach(place, BAD) is None
+    shown(without_pages(place), bad, BAD)
+    assert standing_breach(place, BAD + timedelta(days=5)) == bad.breach
+    assert judgement.look(place, BAD + timedelta(hours=1)).evidence.evidently_breach == bad.breach
+    assert standing_breach(place, BAD - timedelta(days=1)) is None
+    assert standing_breach(place, BAD + timedelta(days=30)) is None
+
+
+def test_find__same_moment_same_numbers(place: Installation, calm: Findings) -> None:
+    assert find(place, CALM) == calm
