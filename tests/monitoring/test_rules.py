@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from model_code.metrics import ALERTS, BY_NAME, CATALOGUE, Alert
+from model_code.metrics import ALERTS, BY_NAME, CATALOGUE, Alert, Metric
 from model_code.metrics.labels import LABELS
 from model_code.metrics.thresholds import THRESHOLDS
+from monitoring.grafana.boards import BOARDS
 from monitoring.rules.cases import CASES
 from monitoring.rules.files import RULES, cases_text, rules_text, written
-from monitoring.rules.ruleset import RECORDED, missing, ruleset, runbook_names
+from monitoring.rules.ruleset import MISSING, RECORDED, missing, ruleset, runbook_names
 from monitoring.rules.wording import duration, filled, template
 from monitoring.rules.world import BOUNDS, healthy
 from tests.conftest import missing as lacks
@@ -101,6 +102,14 @@ def test_alerts__absence_of_what_one_is_computed_from_is_an_alert_too() -> None:
         "evenkeel_evidently_drifted_share",
         "evenkeel_evidently_missing_share",
     ]
+
+
+@pytest.mark.parametrize("metric", CATALOGUE, ids=lambda metric: metric.name)
+def test_metrics__each_has_a_rule_or_a_panel(metric: Metric) -> None:
+    rules = [rule["expr"] for group in ruleset()["groups"] for rule in group["rules"] if rule.get("alert") != MISSING]
+    panels = [query.expr for board in BOARDS for row in board.rows for panel in row.panels for query in panel.queries]
+    used = re.compile(rf"(?<!\w){metric.name}(_bucket|_count|_sum)?(?!\w)")
+    assert any(used.search(expression) for expression in (*rules, *panels)), "nobody would ever see it"
 
 
 def test_healthy_world__has_every_metric_that_is_missed_and_every_threshold() -> None:

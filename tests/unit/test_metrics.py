@@ -7,8 +7,11 @@ import pytest
 
 from model_code.metrics import CATALOGUE, Metric, as_markdown
 from model_code.metrics.labels import LABELS
+from model_code.metrics.service import METRICS
+from model_code.metrics.thresholds import THRESHOLDS
 
-PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "metrics.md"
 
 
 def test_catalogue__page_is_up_to_date() -> None:
@@ -37,3 +40,13 @@ def test_catalogue__labels_are_bounded(metric: Metric) -> None:
     for label in metric.labels:
         assert 1 <= LABELS[label].most <= 200
         assert len(LABELS[label].values) <= LABELS[label].most
+
+
+def test_service__builds_every_metric_that_the_catalogue_gives_it() -> None:
+    source = (ROOT / "services" / "forecaster" / "telemetry.py").read_text()
+    built = re.findall(r"= _(counter|gauge|histogram)\(\"(\w+)\"", source)
+    assert sorted(built) == sorted((metric.kind, metric.name.removeprefix("evenkeel_service_")) for metric in METRICS)
+
+
+def test_thresholds__names_fit_the_label() -> None:
+    assert len(THRESHOLDS) <= LABELS["name"].most
