@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from model_code.data.known import Known, KnownHistory
+from model_code.data.known import KnownHistory
 from model_code.evaluation import per_origin
 from model_code.origins import target_times
 from model_code.usecase import UseCase, UseCaseSpec
@@ -53,17 +53,18 @@ def conditions(usecase: UseCase, history: KnownHistory, origins: Sequence[pd.Tim
     context = getattr(usecase.features, "context", None)
     truth = history.truth(at)
     levels = {name: _levels(rows, origins, spec) for name, rows in truth.groupby(series_names(truth["entity"], spec), sort=True)}
-    seen: dict[pd.Timestamp, Known] = {}
     records = []
-    for name, level in levels.items():
-        entity = "" if spec.entities is None else str(name)
-        for origin, value in level.items():
-            if context is not None and origin not in seen:
-                seen[origin] = history.at(origin, seen_from=at)
-            told = {} if context is None else context(seen[origin], origin, entity, spec)
-            records.append({"origin": origin, "series": name, "level": value, **told})
+    for origin in sorted(
+        {origin for level in levels.values() for origin in level}
+    ):  # origin by origin: what is known is read once
+        after = None if context is None else history.at(origin, seen_from=at)
+        for name, level in levels.items():
+            if origin in level:
+                entity = "" if spec.entities is None else str(name)
+                told = {} if context is None else context(after, origin, entity, spec)
+                records.append({"origin": origin, "series": name, "level": level[origin], **told})
     table = pd.DataFrame(records, columns=None if records else ["origin", "series", "level"])
-    return table.dropna().reset_index(drop=True)
+    return table.dropna().sort_values(["series", "origin"], kind="stable", ignore_index=True)
 
 
 def _levels(truth: pd.DataFrame, origins: Sequence[pd.Timestamp], spec: UseCaseSpec) -> dict[pd.Timestamp, float]:

@@ -3,18 +3,20 @@
 import numpy as np
 import pandas as pd
 
-from model_code.data.observed import microseconds
-from model_code.features import DAY
+from model_code.data.observed import Observed, microseconds
 from model_code.local_days import local_days
 
+DAY_LONG = 86_400_000_000  # microseconds
 HEATED_BELOW, COOLED_ABOVE, HOT_ABOVE = 18.0, 20.0, 24.0  # °C
 
 
-def weather_day(temperature: pd.Series, origin: pd.Timestamp, timezone: str, place: tuple[str, str]) -> dict[str, float]:
+def weather_day(
+    temperature: Observed | pd.Series, origin: pd.Timestamp, timezone: str, place: tuple[str, str]
+) -> dict[str, float]:
     """The conditions of the day that begins at `origin`; for a use case's `context`, never a feature.
 
     Args:
-        temperature: °C by time (UTC index), as known once the day is over.
+        temperature: °C by time, as known once the day is over; plain arrays (`Known.observed`) are a hundred times faster.
         origin: Start of the day (aware).
         timezone: IANA zone in which the day is a weekday or a holiday.
         place: Country and subdivision of the holidays.
@@ -24,8 +26,10 @@ def weather_day(temperature: pd.Series, origin: pd.Timestamp, timezone: str, pla
         its lowest temperature, the season (-1 in midsummer, 1 in midwinter of the north), flags for a day off, a Sunday
         and a holiday. NaN where no temperature is known.
     """
-    day, before = _between(temperature, origin, origin + DAY), _between(temperature, origin - DAY, origin)
-    days = local_days(microseconds(pd.DatetimeIndex([origin])), timezone, place)
+    known = temperature if isinstance(temperature, Observed) else Observed.of(temperature)
+    start = microseconds(pd.DatetimeIndex([origin]))
+    day, before = _day_from(known, int(start[0])), _day_from(known, int(start[0]) - DAY_LONG)
+    days = local_days(start, timezone, place)
     return {
         "heating": _mean_above(HEATED_BELOW - day),
         "cooling": _mean_above(day - COOLED_ABOVE),
@@ -44,6 +48,7 @@ def _mean_above(degrees: np.ndarray) -> float:
     return float(np.clip(degrees, 0, None).mean())
 
 
-def _between(values: pd.Series, start: pd.Timestamp, end: pd.Timestamp) -> np.ndarray:
-    found = values[(values.index >= start) & (values.index < end)].to_numpy(float)
+def _day_from(values: Observed, start: int) -> np.ndarray:
+    first, last = values.stamps.searchsorted([start, start + DAY_LONG])
+    found: np.ndarray = values.values[first:last]
     return found if len(found) else np.array([np.nan])

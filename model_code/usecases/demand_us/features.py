@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from model_code.data.observed import Observed
-from model_code.features import DAY, Columns, by_entity, lagged, last_known, mean, series
+from model_code.features import DAY, Columns, by_entity, lagged, last_known, mean
 from model_code.local_days import local_days
 from model_code.weather_day import weather_day
 
@@ -33,7 +33,7 @@ def context(after: "Known", origin: pd.Timestamp, entity: str, spec: "UseCaseSpe
     Args:
         after: What is known once the day is over.
     """
-    return weather_day(series(after["weather"], entity, "temperature"), origin, spec.timezone, PLACE)
+    return weather_day(after.observed("weather", entity, "temperature"), origin, spec.timezone, PLACE)
 
 
 def _entity(known: "Known", origin: pd.Timestamp, entity: str, times: np.ndarray, spec: "UseCaseSpec") -> Columns:
