@@ -32,4 +32,6 @@ def links(place: Installation) -> dict[str, str]:
     found = {"Run": flow_run.ui_url or ""}
     if settings.grafana_url:
         found["Dashboard"] = f"{settings.grafana_url.rstrip('/')}/d/evenkeel-incidents?var-usecase={usecase}"
+    if (settings.home / "reports" / usecase).is_dir():
+        found["Reports"] = f"http://{settings.host}:{settings.reports_port}/{usecase}/index.html"
     return {name: url for name, url in found.items() if url}

@@ -1,0 +1,81 @@
+"""Telling people at the end of a run: over real HTTP, and never a reason for the run to fail."""
+
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.notices import tell
+from model_code.installation import Installation
+from model_code.ledger import Entry
+from tests.flows.small import NAME, Stages
+
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # in Apprise
+
+
+class Hook(BaseHTTPRequestHandler):
+    posts: list[dict[str, Any]]
+
+    def do_POST(self) -> None:
+        self.posts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def hook() -> Iterator[ThreadingHTTPServer]:
+    Hook.posts = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def troubled(stages: Stages, home: Path, **changed: Any) -> Installation:
+    """An installation whose last look asked for a person."""
+    copied = stages.copy("empty", home)
+    place = Installation(copied.usecase, copied.settings.model_copy(update=changed))
+    verdict = {"action": "hold", "reasons": ["data at fault: there are none"], "side_effects": ["page"]}
+    place.ledger.append(
+        Entry(phase="note", usecase=NAME, action="verdict", actor="monitor", reason="r", evidence={"verdict": verdict}, at=datetime.now(UTC))
+    )  # fmt: skip
+    return place
+
+
+def test_tell__says_it_once_with_links(stages: Stages, tmp_path: Path, hook: ThreadingHTTPServer) -> None:
+    urls = f"json://127.0.0.1:{hook.server_port}/hook"
+    place = troubled(stages, tmp_path / "home", notify_urls=urls, grafana_url="http://grafana")
+
+    (place.settings.home / "reports" / NAME).mkdir(parents=True)
+
+    counts = [tell(place), tell(place)]
+
+    assert counts == [1, 0]
+    (message,) = Hook.posts
+    assert message["title"] == f"Evenkeel {NAME}: hold; a person is asked to look"
+    assert "- data at fault: there are none" in message["message"]
+    assert f"Dashboard: http://grafana/d/evenkeel-incidents?var-usecase={NAME}" in message["message"]
+    assert f"/{NAME}/index.html" in message["message"]
+    place.sql.dispose()
+
+
+def test_tell__of_what_fails_in_it_only_warns(stages: Stages, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    place = troubled(stages, tmp_path / "home", notify_file=tmp_path / "not-there")
+
+    with caplog.at_level(logging.WARNING):
+        assert tell(place) == 0
+
+    assert "nobody was told, the next run tries again" in caplog.text
+    place.sql.dispose()
