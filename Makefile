@@ -100,6 +100,11 @@ automations: setup  ## Register the automations again at the local Prefect serve
 ledger: setup  ## Who moved which model, when and why (USECASE=demand_victoria)
 	@$(PY) -m model_code.ledger $(USECASE)
 
+.PHONY: dashboards
+dashboards: setup  ## Grafana's files and their pictures, made again (docs/dashboards.md)
+	@$(PY) -m monitoring.grafana write
+	@$(PY) -m monitoring.grafana pictures
+
 .PHONY: refresh
 refresh: setup  ## Bring a use case's data up to date (USECASE=demand_us)
 	@$(PY) -m flows.refresh $(USECASE)

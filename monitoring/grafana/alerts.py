@@ -1,5 +1,6 @@
 """The catalogue's alerts as rules that Grafana itself evaluates, for places where no Alertmanager stands beside Prometheus."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -10,59 +11,70 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import alerting as schema
 
 from model_code.metrics import CATALOGUE, Alert, Metric
+from model_code.metrics.metric import SCRAPE_SECONDS
 from monitoring.grafana.dashboard import DATASOURCE, RUNBOOKS, runbook_numbers
+from monitoring.rules.ruleset import MISSING, MISSING_SCRAPES, missing, missing_summary
 
 EVALUATION = "30s"
 LOOK_BACK = schema.RelativeTimeRange(600, 0)  # seconds; an instant query needs the end alone
-LONGEST_UID = 40  # characters
 FOLDER = "Evenkeel"
 
 
 def alert_groups(catalogue: Sequence[Metric] = CATALOGUE) -> list[dict[str, Any]]:
-    """Groups of rules, one for each owner, in the form of a provisioning file, with every `$` doubled.
+    """Groups of rules, one for each owner and one of what must not be missing, in the form of a provisioning file.
 
-    Grafana replaces `$NAME` in such files by variables of its environment.
+    Every `$` is doubled, since Grafana replaces `$NAME` in such files by variables of its environment. Two of the alerts ask for
+    what Prometheus' recording rules keep.
     """
     pairs = sorted(((metric.owner, metric, alert) for metric in catalogue for alert in metric.alerts), key=lambda each: each[0])
-    return [
-        {
-            "orgId": 1,
-            "name": f"evenkeel-{owner}",
-            "folder": FOLDER,
-            "interval": EVALUATION,
-            "rules": [_doubled(_rule(metric, alert)) for _, metric, alert in owned],
-        }
+    groups = {
+        owner: [_of_catalogue(metric, alert) for _, metric, alert in owned]
         for owner, owned in groupby(pairs, key=lambda each: each[0])
+    }
+    groups["missing"] = [_missing(*labels, expression) for labels, expression in missing().items()]
+    return [
+        {"orgId": 1, "name": f"evenkeel-{name}", "folder": FOLDER, "interval": EVALUATION, "rules": _doubled(rules)}
+        for name, rules in groups.items()
     ]
 
 
-def _rule(metric: Metric, alert: Alert) -> dict[str, Any]:
+def _of_catalogue(metric: Metric, alert: Alert) -> dict[str, Any]:
+    labels = {"severity": alert.severity, "owner": metric.owner} | ({"verdict": alert.hint} if alert.hint else {})
+    identity = {"uid": alert.name, "title": alert.name}
+    return identity | _rule(alert.name, alert.expression, alert.wait, labels, summary(alert.summary))
+
+
+def _missing(metric: str, name: str, expression: str) -> dict[str, Any]:
+    """That a metric is missing is an alert, not silence."""
+    told = f"{metric} {name}".strip()
+    own = hashlib.sha256(told.encode()).hexdigest()[:16]
+    labels = {"severity": "page", "owner": "platform", "metric": metric}
+    wait = f"{round(MISSING_SCRAPES * SCRAPE_SECONDS)}s"
+    identity = {"uid": f"evenkeel-missing-{own}", "title": f"{MISSING}: {told}"}
+    return identity | _rule(MISSING, expression, wait, labels, summary(missing_summary(metric, name)))
+
+
+def _rule(runbook: str, question: str, wait: str, labels: Mapping[str, str], told: str) -> dict[str, Any]:
     """One rule: A is the value to tell, B is 1 for each series that is wrong, C holds where B does.
 
-    What is wrong is told by series that are there; that a metric is missing is an alert of its own.
+    What is wrong is told by series that are there, so that no data are fine here.
     """
-    labels = {"severity": alert.severity, "owner": metric.owner, "source": "grafana"}
     return {
-        "uid": alert.name[:LONGEST_UID],
-        "title": alert.name,
         "condition": "C",
-        "data": [_asked("A", alert.expression), _asked("B", f"({alert.expression}) ^ 0"), _condition()],
+        "data": [_asked("A", question), _asked("B", f"({question}) ^ 0"), _condition()],
         "noDataState": "OK",
         "execErrState": "Alerting",
-        "for": alert.wait,
-        "labels": labels | ({"verdict": alert.hint} if alert.hint else {}),
-        "annotations": {
-            "summary": summary(alert),
-            "runbook_url": f"/d/{RUNBOOKS}?viewPanel={runbook_numbers()[alert.name]}",
-        },
+        "for": wait,
+        "labels": {**labels, "source": "grafana"},
+        "annotations": {"summary": told, "runbook_url": f"/d/{RUNBOOKS}?viewPanel={runbook_numbers()[runbook]}"},
     }
 
 
-def summary(alert: Alert) -> str:
-    """The alert's line for a person, as a template of Grafana's.
+def summary(line: str) -> str:
+    """An alert's line for a person, as a template of Grafana's.
 
     Example:
-        >>> summary(Alert("A", "warn", "up == 0", "{usecase}: {percent}"))
+        >>> summary("{usecase}: {percent}")
         '{{ $labels.usecase }}: {{ humanizePercentage $values.A.Value }}'
     """
     told = {
@@ -70,7 +82,7 @@ def summary(alert: Alert) -> str:
         "percent": "{{ humanizePercentage $values.A.Value }}",
         "duration": "{{ humanizeDuration $values.A.Value }}",
     }
-    return alert.summary.format_map(_Labels(told))
+    return line.format_map(_Labels(told))
 
 
 class _Labels(dict[str, str]):

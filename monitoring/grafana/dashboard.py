@@ -12,12 +12,13 @@ from grafana_foundation_sdk.models import common as forms
 from grafana_foundation_sdk.models import dashboard as schema
 from grafana_foundation_sdk.models import text as text_schema
 
-from model_code.metrics import ALERTS
 from monitoring.grafana.panel import Board, Panel, Query, Word
+from monitoring.rules.ruleset import runbook_names
 
 DATASOURCE = "evenkeel-prometheus"  # fixed: provisioned dashboards never resolve ${DS_…}
 PREFECT = "http://127.0.0.1:4200"
 RUNBOOKS = "evenkeel-runbooks"  # the dashboard that holds them: whoever is called at night need not leave Grafana
+NO_RUNBOOK = "No runbook yet."
 USECASES = 'label_values({__name__=~"evenkeel_champion_info|evenkeel_service_ready"}, usecase)'
 SERIES = 'label_values(evenkeel_backtest_loss{usecase="$usecase"}, series)'
 MARKS = (("Releases", "release", "blue"), ("Actions", "action", "orange"), ("Incidents", "incident", "red"))
@@ -71,14 +72,14 @@ def runbook_board(pages: Mapping[str, str]) -> schema.Dashboard:
     made = built.Dashboard("Evenkeel: runbooks").uid(RUNBOOKS).tags(["evenkeel"]).readonly().links(_links())
     made = made.description("What each alert means, and what to do about it.").timezone("utc").variables(_variables(PREFECT))
     for alert, number in runbook_numbers().items():
-        page = text.Panel().mode(text_schema.TextMode.MARKDOWN).content(pages.get(alert, "No runbook yet."))
+        page = text.Panel().mode(text_schema.TextMode.MARKDOWN).content(pages.get(alert, NO_RUNBOOK))
         made = made.with_panel(page.id(number).title(alert).span(24).height(14))
     return made.build()
 
 
 def runbook_numbers() -> dict[str, int]:
     """Alert -> number of its panel on the dashboard of runbooks."""
-    return {alert: number for number, alert in enumerate(sorted(ALERTS), 1)}
+    return {alert: number for number, alert in enumerate(sorted(runbook_names()), 1)}
 
 
 def _links() -> list[Builder[schema.DashboardLink]]:

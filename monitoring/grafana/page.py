@@ -17,8 +17,9 @@ Made by `python -m monitoring.grafana write` from `monitoring/grafana/boards/` a
   `evenkeel`, use case, kind (`EVENKEEL_GRAFANA_URL`, `EVENKEEL_GRAFANA_TOKEN` of a service account that may write annotations). What a
   failure left out, the next run writes; `python -m monitoring.annotations USECASE` writes it now.
 - **Runbooks** are a dashboard of their own; each panel links to those of its metrics' alerts.
-- **Alert rules** in `provisioning/alerting/` are the catalogue's, for places without Alertmanager. Where Alertmanager runs,
-  leave that file out, or one is told everything twice.
+- **Alert rules** in `provisioning/alerting/` are the catalogue's and one for each metric that must not be missing, for places without
+  Alertmanager. Where Alertmanager runs, leave that file out, or one is told everything twice. Two of them ask for what Prometheus'
+  recording rules keep (`monitoring/rules/evenkeel.rules.yaml`), which it has to load in either case.
 - A metric that no panel was drawn for gets one by itself, in a last row *Also measured*.
 
 **How it was checked.** No Grafana server was available where this was built. The JSON is built and read back by Grafana's schema package

@@ -8,10 +8,10 @@ from typing import Any
 import yaml
 
 from model_code.errors import ConfigurationError
-from model_code.metrics import ALERTS
 from monitoring.grafana.alerts import FOLDER, alert_groups
 from monitoring.grafana.boards import BOARDS
 from monitoring.grafana.dashboard import DATASOURCE, PREFECT, RUNBOOKS, as_json, build, runbook_board
+from monitoring.rules.ruleset import runbook_names
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -61,9 +61,10 @@ def write(folder: Path, where: Addresses = Addresses()) -> list[Path]:
     return written
 
 
-def runbooks(folder: Path = ROOT) -> dict[str, str]:
+def runbooks(folder: Path = ROOT / "monitoring" / "runbooks") -> dict[str, str]:
     """Alert -> its runbook, of those that there are."""
-    return {name: (folder / alert.runbook).read_text() for name, alert in ALERTS.items() if (folder / alert.runbook).exists()}
+    pages = {name: folder / f"{name}.md" for name in runbook_names()}
+    return {name: page.read_text() for name, page in pages.items() if page.exists()}
 
 
 def _put(path: Path, content: str) -> Path:

@@ -15,12 +15,13 @@ from model_code.metrics import ALERTS, BY_NAME, CATALOGUE, Metric
 from model_code.metrics.thresholds import THRESHOLDS
 from monitoring.grafana import __main__ as program
 from monitoring.grafana.boards import BOARDS
-from monitoring.grafana.dashboard import DATASOURCE, as_json, build
+from monitoring.grafana.dashboard import DATASOURCE, NO_RUNBOOK, as_json, build
 from monitoring.grafana.page import page
 from monitoring.grafana.panel import Board, Panel, Query, Row, named
 from monitoring.grafana.provisioning import HERE, ROOT, files
 from monitoring.grafana.rest import THRESHOLDS as AS_LINES
 from monitoring.grafana.rest import TITLE, with_the_rest
+from monitoring.rules.ruleset import MISSING, missing, runbook_names
 
 MADE = files()
 DASHBOARDS = {name: json.loads(content) for name, content in MADE.items() if name.startswith("dashboards/")}
@@ -113,15 +114,28 @@ def _rules() -> list[dict[str, Any]]:
     return [rule for group in groups for rule in group["rules"]]
 
 
-def test_alert_rules__are_those_of_the_catalogue() -> None:
+def test_alert_rules__are_those_of_the_catalogue_and_of_what_must_not_be_missing() -> None:
     rules = {rule["title"]: rule for rule in _rules()}
-    assert set(rules) == set(ALERTS) == {alert.name for metric in CATALOGUE for alert in metric.alerts}
-    assert all(len(rule["uid"]) <= 40 for rule in rules.values())
+    expected = {f"{MISSING}: {metric} {name}".strip() for metric, name in missing()}
+    assert set(rules) == set(ALERTS) | expected
+    assert {alert.name for metric in CATALOGUE for alert in metric.alerts} == set(ALERTS)
+    assert len({rule["uid"] for rule in rules.values()}) == len(rules)
+    assert all(len(rule["uid"]) <= 40 for rule in rules.values()), "Grafana takes no longer ones"
     numbers = {panel["title"]: panel["id"] for panel in DASHBOARDS["dashboards/runbooks.json"]["panels"]}
-    for name, rule in rules.items():
-        assert rule["annotations"]["runbook_url"] == f"/d/evenkeel-runbooks?viewPanel={numbers[name]}"
-        assert rule["for"] == ALERTS[name].wait
-        assert rule["labels"]["severity"] == ALERTS[name].severity
+    for title, rule in rules.items():
+        assert rule["annotations"]["runbook_url"] == f"/d/evenkeel-runbooks?viewPanel={numbers[title.partition(':')[0]]}"
+
+
+def test_alert_rules__wait_and_are_labelled_as_in_prometheus() -> None:
+    for rule in (rule for rule in _rules() if rule["title"] in ALERTS):
+        alert = ALERTS[rule["title"]]
+        assert (rule["for"], rule["labels"]["severity"]) == (alert.wait, alert.severity)
+
+
+def test_dashboards__every_runbook_is_there() -> None:
+    texts = {panel["title"]: panel["options"]["content"] for panel in DASHBOARDS["dashboards/runbooks.json"]["panels"]}
+    assert set(texts) == set(runbook_names())
+    assert [alert for alert, text in texts.items() if text == NO_RUNBOOK] == []
 
 
 def test_alert_rules__a_dollar_is_never_taken_for_a_variable_of_the_environment() -> None:
@@ -133,7 +147,7 @@ def test_alert_rules__a_dollar_is_never_taken_for_a_variable_of_the_environment(
 def test_alert_rules__placeholders_of_the_summary_are_all_known() -> None:
     for rule in _rules():
         for label in re.findall(r"\$\$labels\.(\w+)", rule["annotations"]["summary"]):
-            assert label in ALERTS[rule["title"]].labels, rule["title"]
+            assert label in (ALERTS[rule["title"]].labels if rule["title"] in ALERTS else ("usecase",)), rule["title"]
 
 
 def test_provision__writes_the_addresses_of_an_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
