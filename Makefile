@@ -79,7 +79,7 @@ fix: setup  ## Let ruff repair what it can
 	@$(PY) -m ruff format .
 
 .PHONY: up
-up: setup  ## Start the local stack that stays: Prefect, MLflow, the service, the exporter
+up: setup  ## Start the local stack that stays: Prefect, MLflow, the service, the exporter, Prometheus where installed
 	@$(PY) -m flows.stack up
 	@$(PY) -m flows.first_model $(USECASE)
 	@$(PY) -m flows.stack status

@@ -7,6 +7,8 @@ from model_code.metrics.promql import SERVICE_JOB, down
 
 LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 ERROR_SHARE = "usecase:evenkeel_service_errors:share5m"
+ERRORS = 'sum by (usecase) (increase(evenkeel_service_requests_total{status=~"5.."}[5m]))'
+FEW = 3  # failed requests in five minutes: one of the two that a quiet service gets is no share to wake anybody for
 LATENCY_P99 = "usecase_route:evenkeel_service_latency_seconds:p99_5m"
 INSTANCE = ("usecase", "instance")
 _told = partial(Metric, source="service", owner="platform")
@@ -21,7 +23,7 @@ METRICS = (
             Alert(
                 "EvenkeelErrorsHigh",
                 "page",
-                f"max by (usecase) ({ERROR_SHARE}) > 0.05",
+                f"max by (usecase) ({ERROR_SHARE}) > 0.05 and on (usecase) {ERRORS} >= {FEW}",
                 "{usecase}: {percent} of the requests end in an error of the service",
                 scrapes=8,
             ),

@@ -42,7 +42,7 @@ def main() -> None:
 def _addresses(options: argparse.Namespace) -> Addresses:
     settings = Settings.load()
     return Addresses(
-        prometheus=options.prometheus or f"http://{settings.host}:9090",
+        prometheus=options.prometheus or f"http://{settings.host}:{settings.prometheus_port}",
         prefect=options.prefect or f"http://{settings.host}:{settings.prefect_port}",
         dashboards=options.dashboards or str((options.folder / "dashboards").resolve()),
     )

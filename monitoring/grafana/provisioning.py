@@ -29,7 +29,7 @@ class Addresses:
         scrape_seconds: How often Prometheus scrapes; rates look over at least four scrapes.
     """
 
-    prometheus: str = "http://127.0.0.1:9090"
+    prometheus: str = "http://127.0.0.1:9467"
     prefect: str = PREFECT
     dashboards: str = "/var/lib/grafana/dashboards/evenkeel"
     scrape_seconds: float = 15.0
