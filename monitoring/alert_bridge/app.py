@@ -1,5 +1,6 @@
 """The bridge's HTTP side: POST /alerts from Alertmanager, and what probes and Prometheus ask."""
 
+import asyncio
 import hmac
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -21,6 +22,7 @@ from monitoring.alert_bridge.webhook import WrongWebhook, parse
 
 LOG = logging.getLogger("evenkeel.bridge")
 MAX_BODY_BYTES = 4 << 20  # a thousand alerts with 64 labels are about 2 MiB
+BODY_SECONDS = 10.0  # Alertmanager sends its posts in one piece
 
 
 class Unauthorized(InvalidRequest):
@@ -35,6 +37,13 @@ class BodyTooLarge(InvalidRequest):
 
     status = 413
     title = "Request too large"
+
+
+class SlowRequest(InvalidRequest):
+    """The body did not arrive in time."""
+
+    status = 408
+    title = "Request timeout"
 
 
 class PartlyRefused(WrongWebhook):
@@ -114,10 +123,13 @@ async def _body(request: Request) -> bytes:
     """The body, read no further than it may be long, whatever its Content-Length says."""
     parts = bytearray()
     try:
-        async for part in request.stream():
-            parts += part
-            if len(parts) > MAX_BODY_BYTES:
-                raise BodyTooLarge(f"body: more than {MAX_BODY_BYTES} bytes", hint="set max_alerts of the receiver")
+        async with asyncio.timeout(BODY_SECONDS):
+            async for part in request.stream():
+                parts += part
+                if len(parts) > MAX_BODY_BYTES:
+                    raise BodyTooLarge(f"body: more than {MAX_BODY_BYTES} bytes", hint="set max_alerts of the receiver")
+    except TimeoutError as error:
+        raise SlowRequest(f"body: not there after {BODY_SECONDS:.0f} s") from error
     except ClientDisconnect as error:
         raise WrongWebhook("body: cut short") from error
     return bytes(parts)

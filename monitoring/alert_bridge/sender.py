@@ -77,8 +77,11 @@ class Sender:
             StoreError: The database cannot be read or written.
         """
         due = self._incidents.claim(self._clock(), LEASE)
-        for incident in due:
-            self._look_after(incident)
+        for number, incident in enumerate(due):
+            if not self._look_after(incident):
+                for other in due[number + 1 :]:  # Prefect is away for them too; they do not wait for each other's time limit
+                    self._incidents.postpone(other.key, self._clock() + FIRST_RETRY)
+                break
         return len(due)
 
     def _run(self) -> None:
@@ -99,17 +102,19 @@ class Sender:
         except EvenkeelError:
             LOG.exception("old incidents were not dropped")
 
-    def _look_after(self, incident: Incident) -> None:
+    def _look_after(self, incident: Incident) -> bool:
+        """False where Prefect is not to be had."""
         now = self._clock()
         try:
-            if self._is_done(incident, now):
-                return
-            self._emit(incident, now)
+            if not self._is_done(incident, now):
+                self._emit(incident, now)
         except PrefectUnavailable as error:
             self.prefect_answers = False
             again = now + min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(incident.failures, 10))
             self._incidents.failed(incident.key, str(error), again)
             LOG.warning("%s of %s waits: %s", incident.alertname, incident.usecase or "all", error)
+            return False
+        return True
 
     def _is_done(self, incident: Incident, now: datetime) -> bool:
         """Whether nothing is to be sent now: given up, resolved since, dealt with, or somebody is at it."""

@@ -362,6 +362,18 @@ def test_send_due__with_prefect_away_tries_again_later_and_loses_nothing(
     assert incidents.all()[0].error is None
 
 
+def test_send_due__with_prefect_away_asks_it_once_for_a_flock(
+    engine: sa.Engine, sender: Sender, prefect: PrefectServer, clock: Clock
+) -> None:
+    incidents = kept(engine, clock, *[alert(f"demand{letter}") for letter in "abcde"])
+    prefect.broken = True
+
+    sender.send_due()
+
+    assert sum(each.failures for each in incidents.all()) == 1
+    assert {each.due_at for each in incidents.all()} == {clock.now + timedelta(seconds=1)}
+
+
 def test_send_due__after_a_lost_answer_sends_the_same_event(
     engine: sa.Engine, sender: Sender, prefect: PrefectServer, clock: Clock
 ) -> None:
