@@ -49,6 +49,16 @@ METRICS = (
         "1",
         "Evidently's mae (log_loss of a classification) over what the backtest makes one expect of the same origins.",
         source="report",
+        alerts=(
+            Alert(
+                "EvenkeelQualityBreach",
+                "warn",
+                "max by (usecase) (evenkeel_evidently_quality_ratio) "
+                "> on (usecase) max by (usecase) (evenkeel_evidently_quality_limit)",
+                "{usecase}: by Evidently the forecasts are {value} times as far off as expected, above the calibrated limit",
+                hint="retrain",
+            ),
+        ),
     ),
     Metric(
         "evenkeel_evidently_quality_limit",
@@ -86,5 +96,14 @@ METRICS = (
         ("usecase", "test"),
         source="report",
         owner="data",
+        alerts=(
+            Alert(
+                "EvenkeelInputsShifted",
+                "warn",
+                "max by (usecase, test) (evenkeel_shift_joint_ratio) > 1",
+                "{usecase}: the features together have drifted: {test} is at {value} times its calibrated limit",
+                labels=("usecase", "test"),
+            ),
+        ),
     ),
 )

@@ -73,6 +73,8 @@ CASES: dict[str, Case] = {
     "EvenkeelPolicyPages": _case("evenkeel_verdict_pages", 1),
     "EvenkeelEvidentlyShareHigh": _case("evenkeel_evidently_drifted_share", 0.6),
     "EvenkeelColumnMissing": _case("evenkeel_evidently_missing_share", 0.75, {"column": "temperature"}),
+    "EvenkeelQualityBreach": _case("evenkeel_evidently_quality_ratio", 1.6),
+    "EvenkeelInputsShifted": _case("evenkeel_shift_joint_ratio", 2, {"test": "auc"}),
     "EvenkeelDataStale": _case("evenkeel_data_age_seconds", 2 * DAY),
     "EvenkeelPredictionsStale": _case("evenkeel_prediction_age_seconds", 3 * DAY),
     "EvenkeelTruthStale": _case("evenkeel_truth_age_seconds", 4 * DAY),

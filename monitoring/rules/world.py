@@ -54,6 +54,9 @@ VALUES: dict[str, float | str] = {
     "evenkeel_evidently_drifted_share": 0.1,
     "evenkeel_evidently_column_score": 0.1,
     "evenkeel_evidently_missing_share": 0,
+    "evenkeel_evidently_quality_ratio": 1,
+    "evenkeel_evidently_quality_limit": 1.4,
+    "evenkeel_shift_joint_ratio": 0.5,
     "evenkeel_data_age_seconds": 3600,
     "evenkeel_prediction_age_seconds": 3600,
     "evenkeel_truth_age_seconds": DAY,
@@ -98,6 +101,7 @@ LABELS = {
     "status": "200",
     "outcome": "refused",
     "received": "refused",
+    "test": "auc",
 }
 
 
