@@ -9,6 +9,7 @@ from flows import artifacts
 from flows.params import CompactParams
 from flows.told import TOLD
 from model_code.installation import Installation
+from model_code.retention import drop_old_predictions
 
 
 @flow(name="compact", persist_result=True, result_serializer="json", **TOLD)
@@ -23,6 +24,8 @@ def compact(params: CompactParams) -> list[dict[str, Any]]:
         removed = place.store.compact(params.usecase, feed, kept, timedelta(hours=params.retention_hours))
         log.info("%s: %d files removed, %d versions kept", feed, removed, len(kept))
         rows.append({"feed": feed, "removed": removed, "kept": kept, "version": place.store.version(params.usecase, feed)})
+    dropped = drop_old_predictions(place, place.present(params.now).to_pydatetime())
+    log.info("%d predictions older than %s dropped", dropped, place.usecase.spec.retention.predictions)
     artifacts.table(params.usecase, "compact", rows, "Files removed, and the table versions that registered models name")
     return rows
 

@@ -90,6 +90,18 @@ class PredictionStore:
         types = {name: "datetime64[us, UTC]" for name in TIMES} | {name: "float64" for name in NUMBERS}
         return frame.astype(types | {"lead_seconds": "int64"})
 
+    def drop(self, usecase: str, before: datetime, limit: int) -> int:
+        """Delete up to `limit` predictions that were made before a time, for an origin before it; the number of them.
+
+        Raises:
+            StoreError: The database cannot be written; none of these is gone.
+        """
+        old = sa.and_(TABLE.c.made_at < before, sa.or_(TABLE.c.origin.is_(None), TABLE.c.origin < before))
+        chosen = sa.select(TABLE.c.prediction_id).where(TABLE.c.usecase == usecase, old).limit(limit)
+        statement = sa.delete(TABLE).where(TABLE.c.usecase == usecase, TABLE.c.prediction_id.in_(chosen))
+        with sql.transaction(self._engine) as connection:
+            return len(connection.execute(statement.returning(TABLE.c.prediction_id)).all())
+
     def newest(self, usecase: str) -> datetime | None:
         """The latest origin that was predicted for; None when there is none."""
         with sql.transaction(self._engine) as connection:
