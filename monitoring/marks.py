@@ -13,6 +13,7 @@ from monitoring.releases import ACTIONS
 
 Kind = Literal["release", "action", "incident"]
 LONGEST_TEXT = 1_000  # characters; the ledger holds the rest
+LONGEST_TAG = 100  # characters; Grafana's databases hold no more
 ANOTHER_TIME = timedelta(hours=1)  # a decision that far from its recording belongs to a simulation
 
 
@@ -48,7 +49,8 @@ class Mark:
     @property
     def tags(self) -> tuple[str, ...]:
         """What Grafana finds it by; the last one is its own."""
-        return tuple(dict.fromkeys(("evenkeel", self.usecase, self.kind, self.action, self.label)))
+        told = ("evenkeel", self.usecase, self.kind, self.action, self.label)
+        return tuple(dict.fromkeys(tag[:LONGEST_TAG] for tag in told))
 
     @property
     def digest(self) -> str:

@@ -1,6 +1,7 @@
 """A board as Grafana's JSON, built with Grafana's own schema package."""
 
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from monitoring.rules.ruleset import runbook_names
 DATASOURCE = "evenkeel-prometheus"  # fixed: provisioned dashboards never resolve ${DS_…}
 PREFECT = "http://127.0.0.1:4200"
 RUNBOOKS = "evenkeel-runbooks"  # the dashboard that holds them: whoever is called at night need not leave Grafana
+MOST_RUNBOOKS = 1_000_000  # numbers to choose from
 NO_RUNBOOK = "No runbook yet."
 USECASES = 'label_values({__name__=~"evenkeel_champion_info|evenkeel_service_ready"}, usecase)'
 SERIES = 'label_values(evenkeel_backtest_loss{usecase="$usecase"}, series)'
@@ -78,8 +80,8 @@ def runbook_board(pages: Mapping[str, str]) -> schema.Dashboard:
 
 
 def runbook_numbers() -> dict[str, int]:
-    """Alert -> number of its panel on the dashboard of runbooks."""
-    return {alert: number for number, alert in enumerate(sorted(runbook_names()), 1)}
+    """Alert -> number of its panel on the dashboard of runbooks: from its name, so that a new alert moves no other's address."""
+    return {alert: zlib.crc32(alert.encode()) % MOST_RUNBOOKS + 1 for alert in sorted(runbook_names())}
 
 
 def _links() -> list[Builder[schema.DashboardLink]]:

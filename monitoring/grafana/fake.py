@@ -82,6 +82,10 @@ class FakeGrafana:
         """
         self._orders.extend([(kind, status, method)] * times)
 
+    def forget_orders(self) -> None:
+        """From now on everything goes well."""
+        self._orders.clear()
+
     def reset(self) -> None:
         """Lose everything, as after a reinstallation: annotations, numbers, requests, orders."""
         self.annotations.clear()

@@ -187,3 +187,10 @@ def test_alert_rules__condition_holds_exactly_where_the_alert_does(prometheus: O
 def test_own_prometheus__a_wrong_question_is_told(prometheus: OwnPrometheus) -> None:
     with pytest.raises(PrometheusFailed, match="parse error"):
         prometheus.now("rate(")
+
+
+def test_own_prometheus__that_does_not_start_tells_the_end_of_its_log(prometheus: OwnPrometheus, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yml"
+    wrong.write_text("groups: [{name: a, rules: [{alert: A, expr: 'rate('}]}]")
+    with pytest.raises(PrometheusFailed, match="did not start"), OwnPrometheus(tmp_path / "data", rules=[wrong]):
+        pass
