@@ -10,6 +10,8 @@ from flows.events import BREACH, look
 from flows.notices import tell
 from flows.params import MonitorParams
 from flows.report import keep_report
+from flows.side_effects import carry_out
+from flows.told import TOLD
 from model_code.installation import Installation
 from model_code.ledger import Entry
 from monitoring import judgement
@@ -24,7 +26,7 @@ from monitoring.yardsticks import EVERY_RUN, level_thresholds, yardsticks
 OUTCOME = "outcome"
 
 
-@flow(name="monitor", persist_result=True, result_serializer="json")
+@flow(name="monitor", persist_result=True, result_serializer="json", **TOLD)
 def monitor(params: MonitorParams) -> dict[str, Any]:
     """Judge the use case as known now; exported gauges, a ledger note, and an event where the verdict is not to hold."""
     looked_at = datetime.now(UTC)
@@ -43,6 +45,7 @@ def monitor(params: MonitorParams) -> dict[str, Any]:
     verdict = seen.verdict
     get_run_logger().info("%s: %s", verdict.action, "; ".join(verdict.reasons))
     artifacts.table(params.usecase, "verdict-now", [verdict.model_dump(mode="json")], "What the policy says, and why")
+    effects = carry_out(place, seen, now.to_pydatetime(), get_run_logger())
     if verdict.action != "hold":
         look(f"{BREACH}.{verdict.action}", params.usecase, now.isoformat(), reasons=list(verdict.reasons))
     annotate(place.settings, place.sql, params.usecase)
@@ -52,6 +55,7 @@ def monitor(params: MonitorParams) -> dict[str, Any]:
         "looked_at": looked_at.isoformat(),
         "drifted_share": seen.evidence.drifted_share,
         "outcome": outcome,
+        "effects": effects,
         "report": None if kept is None else dict(links(kept, place.settings)),
         "look_again_soon": judgement.restless(seen.evidence, place.usecase.spec.policy),
     }
