@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from model_code import drift
+from model_code import drift, faults
 from model_code.backtest import Backtest, backtest
 from model_code.bundle import BundleContents, BundleRef, Inputs
 from model_code.calibration import Calibration
@@ -211,7 +211,7 @@ def profile_of(
             {"origin": origin.isoformat(), "loss": float(loss)}
             for origin, loss in zip(holdout.origins["origin"], holdout.origins["loss"], strict=True)
         ],
-        "drift": normal.model_dump(mode="json"),
+        "drift": normal.model_copy(update={"faults": faults.learn(history, usecase.spec, now)}).model_dump(mode="json"),
         "slices": slices_of(usecase, rows, evaluated.cases).model_dump(mode="json"),
         "shift": section_of(usecase.spec, evaluated.cases, typical, told, normal).model_dump(mode="json"),
     }

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sklearn.linear_model import HuberRegressor, Ridge
 
 from model_code.errors import TooLittleData
+from model_code.faults.profile import FaultProfile
 from model_code.usecase import UseCaseSpec
 
 CLIP = 4.0  # standard deviations: one extreme day counts no more than this
@@ -78,6 +79,7 @@ class DriftProfile(Part):
     """What `profile.json` keeps for monitoring: series (entity, or `all`) -> what is normal."""
 
     series: dict[str, SeriesProfile]
+    faults: FaultProfile = Field(FaultProfile(), description="Normal days of each feed; empty in bundles of before.")
 
 
 def calibrate(losses: pd.DataFrame, conditions: pd.DataFrame, spec: UseCaseSpec, seed: int) -> DriftProfile:

@@ -15,6 +15,7 @@ from model_code.drift import DriftProfile, SeriesProfile, expected_loss, walk
 from model_code.errors import DataError
 from model_code.evaluation import row_loss
 from model_code.evidence import Evidence, OriginEvidence, SeriesEvidence, SliceEvidence
+from model_code.faults import find_faults
 from model_code.installation import Installation
 from model_code.origins import origins_between
 from model_code.replay import cases_of, replay, replay_baseline
@@ -76,7 +77,8 @@ def gather(place: Installation, now: datetime, *, drifted_share: float | None = 
     previous = place.bundle(pointer.previous) if pointer.previous else None
     watched = watch(place, history, champion, previous, moment, pd.Timestamp(releases[-1].at))
     newest_prediction = _newest_prediction(place, watched, now)
-    series = series_evidence(watched, DriftProfile.model_validate(champion.profile["drift"]))
+    normal = DriftProfile.model_validate(champion.profile["drift"])
+    series = series_evidence(watched, normal)
     estimated = estimates(series, watched)
     return Evidence(
         usecase=place.usecase.name,
@@ -94,6 +96,7 @@ def gather(place: Installation, now: datetime, *, drifted_share: float | None = 
         quarantined_share=quarantined_share,
         coverage_objective=place.usecase.spec.interval.coverage if place.usecase.spec.task == "forecast" else None,
         drifted_share=drifted_share,
+        data_faults=find_faults(normal.faults, history, place.usecase.spec, now),
         has_baseline=place.usecase.spec.baseline is not None,
     )
 

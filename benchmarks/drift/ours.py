@@ -70,7 +70,8 @@ def _judged(world: World, change: Injection, limits: Thresholds) -> Changed:
     conditions = panel.conditions[first : change.first + DAYS]
     told = statistics(fold.profile, grid, conditions)
     each = {test: np.nan_to_num(told[test][begun:, change.place]) / getattr(limits, test) for test in TESTS}
-    left = fold.profile.normal.remainders(grid, conditions)[panel.grid.entities[change.place]][begun:]
+    area = panel.grid.entities[change.place]
+    left = fold.profile.normal.remainders(grid, conditions).get(area, np.full(grid.values.shape[:2], np.nan))[begun:]
     loudest = max(TESTS, key=lambda test: each[test][[6, 13]].max())
     ratios = np.max(list(each.values()), axis=0)
     return Changed(change, ratios, loudest, grid.values[begun:, :, change.place], left)

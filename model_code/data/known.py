@@ -90,6 +90,17 @@ class KnownHistory:
         frame = self._feeds[target.feed].as_of(_microseconds(at), None, None).frame
         return frame[["entity", "time", target.column]].rename(columns={target.column: "value"})
 
+    def observations(self, feed: str, at: datetime, since: datetime | None = None) -> pd.DataFrame:
+        """One feed as known at `at` (entity, time, columns), sorted by entity and time.
+
+        Args:
+            feed: Its name.
+            at: The moment of looking (aware).
+            since: First time that is wanted. Default: all.
+        """
+        start = None if since is None else _microseconds(since)
+        return self._feeds[feed].as_of(_microseconds(at), start, None).frame
+
     def first_time(self) -> pd.Timestamp:
         """Earliest time of the target's feed.
 

@@ -4,6 +4,7 @@ Entities near each other share their weather, their holidays and their habits. W
 spoken is small, so that five per cent stand out where they would drown in the weather.
 """
 
+from collections.abc import Collection
 from typing import Literal
 
 import numpy as np
@@ -48,12 +49,15 @@ class PanelNormal(BaseModel):
     transform: Literal["log", "plain"]
     entities: dict[str, ColumnNormal]
 
-    def remainders(self, grid: DayGrid, conditions: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    def remainders(
+        self, grid: DayGrid, conditions: np.ndarray | None = None, unheard: Collection[str] = ()
+    ) -> dict[str, np.ndarray]:
         """What each known entity's days are beyond what is normal: (D, S) each, NaN on incomplete days.
 
         Args:
             grid: Days to judge.
             conditions: (D, C, k) as told to `fit_normal`.
+            unheard: Entities known to be at fault, which the others must not listen to.
         """
         shape = transformed(grid.values, self.transform)
         left = {
@@ -61,7 +65,7 @@ class PanelNormal(BaseModel):
             for place, name in enumerate(grid.entities)
             if (normal := self.entities.get(name)) is not None
         }
-        said = {name: _said(left[name], self.entities[name].spread) for name in left}
+        said = {name: _said(left[name], self.entities[name].spread) for name in left if name not in unheard}
         silent = np.zeros(shape.shape[:2])
         return {name: left[name] - _spoken(self.entities[name], said, silent) for name in left}
 

@@ -1,13 +1,13 @@
 """What a bundle keeps to tell data faults: the normal day of each entity, the filters, how long values usually stay the same."""
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 
 import numpy as np
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from model_code.arrays import Array
+from model_code.data.known import KnownHistory
 from model_code.faults.filters import KINDS, Kind, matched, templates
 from model_code.faults.grid import DayGrid, day_grid
 from model_code.faults.innovation import clipped, foretell, innovations
@@ -17,6 +17,7 @@ from model_code.usecase import UseCaseSpec
 
 WINDOWS = (7, 14)  # days: a week tells a large fault at once, two weeks tell a small one
 HISTORY = 1095  # days: older habits are not those of today
+DAY, COARSEST = timedelta(days=1), timedelta(hours=6)  # fewer values than four do not make the shape of a day
 TYPICAL = 365  # latest days whose median is the typical day
 
 
@@ -37,11 +38,12 @@ class ColumnProfile(BaseModel):
     normal: PanelNormal
     filters: dict[str, dict[int, Filter]] = Field(description="Entity -> days of the window -> its filters.")
     runs: dict[str, int] = Field(description="Entity -> the longest run of one value in its history.")
-    conditions: tuple[str, ...] = Field((), description="Columns of the context that the normal day is told by.")
 
-    def scores(self, grid: DayGrid, conditions: np.ndarray | None = None) -> dict[str, dict[int, dict[Kind, np.ndarray]]]:
+    def scores(
+        self, grid: DayGrid, conditions: np.ndarray | None = None, unheard: Collection[str] = ()
+    ) -> dict[str, dict[int, dict[Kind, np.ndarray]]]:
         """Entity -> window -> kind -> standard scores (D,) of the windows that end with each day; NaN where too little is known."""
-        remainders = self.normal.remainders(grid, conditions)
+        remainders = self.normal.remainders(grid, conditions, unheard)
         found: dict[str, dict[int, dict[Kind, np.ndarray]]] = {}
         for name, filters in self.filters.items():
             if name not in remainders:
@@ -62,22 +64,23 @@ class FaultProfile(BaseModel):
     feeds: dict[str, dict[str, ColumnProfile]] = Field(default_factory=dict)
 
 
-def learn(history: Mapping[str, pd.DataFrame], spec: UseCaseSpec) -> FaultProfile:
-    """Learn the profile of every regular feed of fixed entities.
+def learn(history: KnownHistory, spec: UseCaseSpec, now: datetime) -> FaultProfile:
+    """Learn the profile of every regular feed; an open set of entities (people, machines) has none.
 
     Args:
-        history: Feed -> observations as known (entity, time, columns), of all history.
+        history: The use case's observations.
         spec: The use case.
+        now: What is known now is learned from (aware).
     """
     feeds = {}
     for name, feed in spec.feeds.items():
-        rows = history.get(name)
-        if rows is None or rows.empty or feed.step is None or timedelta(days=1) % feed.step or feed.step >= timedelta(hours=12):
+        if spec.entities is None or feed.step is None or feed.step > COARSEST or DAY % feed.step:
             continue
-        entities = sorted(map(str, rows["entity"].unique()))
-        feeds[name] = {
-            column: learn_column(day_grid(rows, column, entities, spec.timezone, feed.step)) for column in feed.columns
-        }
+        rows = history.observations(name, now)
+        past = rows[rows["time"] <= now]
+        entities = sorted(map(str, past["entity"].unique()))
+        grids = {column: day_grid(past, column, entities, spec.timezone, feed.step) for column in feed.columns}
+        feeds[name] = {column: learn_column(grid) for column, grid in grids.items() if len(grid.days)}
     return FaultProfile(feeds=feeds)
 
 

@@ -1,0 +1,125 @@
+"""Finds what is wrong with the data of a use case at one moment: stuck, missing, swapped, shifted or rescaled columns.
+
+A level that shifted is no fault of the data: the world may change, and the level test sees it (`model_code/drift.py`).
+What the level explains better than clock or amplitude is left to it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from model_code.data.known import KnownHistory
+from model_code.evidence import DataFault
+from model_code.faults.departures import Departure, departures, swapped
+from model_code.faults.grid import DayGrid, day_grid
+from model_code.faults.innovation import SPAN
+from model_code.faults.profile import WINDOWS, ColumnProfile, FaultProfile
+from model_code.faults.stuck import limit, runs
+from model_code.faults.thresholds import Thresholds, thresholds
+from model_code.usecase import UseCaseSpec
+
+LOOKBACK = timedelta(days=SPAN + max(WINDOWS) + 2)  # what the scores of the latest complete day look at
+ABSENT = timedelta(days=1)  # so long after it was due, a value is missing rather than late
+HOUR = timedelta(hours=1)
+WORDS = {"scale": "the amplitude of its days is", "clock": "its time of day is"}
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One column under judgement, its latest nine weeks by local day."""
+
+    feed: str
+    name: str
+    step: timedelta
+    grid: DayGrid
+    profile: ColumnProfile
+    timezone: str
+
+    def moment(self, position: int) -> datetime:
+        """Time of a position in the flattened grid."""
+        day, slot = divmod(position, self.grid.slots)
+        local = pd.Timestamp(self.grid.days[day]) + slot * self.step
+        return local.tz_localize(self.timezone, ambiguous=True, nonexistent="shift_forward").tz_convert("UTC").to_pydatetime()
+
+    def fault(self, text: str, entity: str, **facts: Any) -> DataFault:
+        """A fault of this column; the text is preceded by where it is."""
+        return DataFault(feed=self.feed, entity=entity, text=f"{self.feed}.{self.name} of {entity}: {text}", **facts)
+
+
+def find_faults(profile: FaultProfile, history: KnownHistory, spec: UseCaseSpec, now: datetime) -> tuple[DataFault, ...]:
+    """What is wrong with the data as known at `now`; empty where nothing is, or where too little history can tell.
+
+    Args:
+        profile: Learned with the champion.
+        history: The use case's observations; the latest nine weeks as known at `now` are looked at.
+        spec: The use case.
+        now: The moment of judging (aware).
+    """
+    moment, found = pd.Timestamp(now), []
+    for feed, columns in profile.feeds.items():
+        known = spec.feeds.get(feed)
+        if known is None or known.step is None:
+            continue
+        rows = history.observations(feed, moment, moment - LOOKBACK)
+        recent = rows[rows["time"] <= moment]
+        due = moment - known.publication_delay - known.step
+        for name, told in columns.items():
+            grid = day_grid(recent, name, sorted(told.runs), spec.timezone, known.step)
+            column = _Column(feed, name, known.step, grid, told, spec.timezone)
+            found += [*_missing(column, recent, due), *_stuck(column), *_departed(column, thresholds())]
+    return tuple(found)
+
+
+def _missing(column: _Column, rows: pd.DataFrame, due: pd.Timestamp) -> Iterator[DataFault]:
+    latest = rows[rows[column.name].notna()].groupby("entity")["time"].max()
+    for entity in column.grid.entities:
+        last = latest.get(entity)
+        gap = LOOKBACK if last is None else (due - last).to_pytimedelta()
+        if gap > ABSENT:
+            since = None if last is None else (last + column.step).to_pydatetime()
+            text = f"no value for {gap / HOUR:.0f} hours after it was due"
+            facts = {"kind": "missing", "since": since, "statistic": gap / HOUR, "threshold": ABSENT / HOUR}
+            yield column.fault(text, entity, column=column.name, **facts)
+
+
+def _stuck(column: _Column) -> Iterator[DataFault]:
+    for place, entity in enumerate(column.grid.entities):
+        lengths = runs(column.grid, place)
+        known = np.flatnonzero(lengths)
+        usual = column.profile.runs[entity]
+        if not len(known) or lengths[known[-1]] <= limit(usual, column.grid.slots):
+            continue
+        length, last = int(lengths[known[-1]]), int(known[-1])
+        text = (
+            f"one value for {length * column.step / HOUR:.0f} hours; never before for more than {usual * column.step / HOUR:.0f}"
+        )
+        facts = {"kind": "stuck", "since": column.moment(last - length + 1)}
+        yield column.fault(
+            text, entity, column=column.name, statistic=float(length), threshold=limit(usual, column.grid.slots), **facts
+        )
+
+
+def _departed(column: _Column, limits: Thresholds) -> Iterator[DataFault]:
+    if len(column.grid.days) < SPAN:
+        return
+    found = departures(column.profile, column.grid, limits)
+    pairs = swapped(column.profile, column.grid, limits, found)
+    for first, second in pairs:
+        text = f"and {second.entity} fit each other's place, {first.ratio:.1f} and {second.ratio:.1f} thresholds off in their own"
+        yield _shaped(column, first, "swapped", text, f"{first.entity}, {second.entity}")
+    taken = {one.entity for pair in pairs for one in pair}
+    for one in found:
+        if one.entity not in taken and one.kind in WORDS:
+            text = (
+                f"{WORDS[one.kind]} {one.score:+.1f} standard deviations off over {one.days} days (threshold {one.threshold:.1f})"
+            )
+            yield _shaped(column, one, one.kind, text, column.name)
+
+
+def _shaped(column: _Column, one: Departure, kind: str, text: str, where: str) -> DataFault:
+    since = column.moment(max(0, len(column.grid.days) - one.days) * column.grid.slots)
+    return column.fault(text, one.entity, kind=kind, column=where, since=since, statistic=abs(one.score), threshold=one.threshold)

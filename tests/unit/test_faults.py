@@ -1,0 +1,262 @@
+"""Faults of columns in a made-up panel that shares its weather: found, named, and not blamed on the others."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model_code.data.known import KnownHistory
+from model_code.drift import DriftProfile
+from model_code.evidence import DataFault
+from model_code.faults import FaultProfile, find_faults, learn
+from model_code.faults.departures import departures
+from model_code.faults.grid import DayGrid, day_grid
+from model_code.faults.profile import ColumnProfile, learn_column
+from model_code.faults.thresholds import thresholds
+from model_code.settings import Settings
+from model_code.usecase import UseCaseSpec, load_usecase
+
+ZONE = "America/Los_Angeles"
+START, LEARNED = pd.Timestamp("2020-01-01", tz=ZONE), pd.Timestamp("2022-06-01", tz=ZONE)
+NOW = pd.Timestamp("2022-08-15 03:00", tz=ZONE)
+NAMES = ("A", "B", "C", "D", "E")
+Change = Callable[[pd.DataFrame], None]
+
+
+def panel() -> pd.DataFrame:
+    """Hourly load of five entities (time index in UTC): their own size and day, one weather, two per cent of noise."""
+    chance = np.random.default_rng(7)
+    times = pd.date_range(START, NOW, freq="h", inclusive="left").tz_convert("UTC")
+    local = times.tz_convert(ZONE)
+    hour, day = local.hour.to_numpy(), (local.normalize().tz_localize(None) - pd.Timestamp("2020-01-01")).days.to_numpy()
+    weather = np.repeat(np.cumsum(chance.normal(size=day.max() + 2)) * 0.02, 1)
+    weather -= pd.Series(weather).rolling(15, min_periods=1, center=True).mean().to_numpy()
+    table = {}
+    for number, name in enumerate(NAMES):
+        shape = np.exp(0.25 * np.sin((hour - 8 - 0.5 * number) * np.pi / 12) + 0.08 * np.sin((hour - number) * np.pi / 6))
+        rest = np.where(local.dayofweek >= 5, 0.9, 1.0)
+        noise = np.exp(chance.normal(scale=0.02, size=len(times)) + chance.normal(scale=0.015, size=day.max() + 2)[day])
+        table[name] = 1000 * (1 + number) * shape * rest * np.exp((1 + 0.2 * number) * weather[day]) * noise
+    return pd.DataFrame(table, index=times)
+
+
+@pytest.fixture(scope="module")
+def spec() -> UseCaseSpec:
+    given = load_usecase("demand_us", Settings()).spec
+    return given.model_copy(update={"entities": NAMES, "feeds": {"demand": given.feeds["demand"]}})
+
+
+@pytest.fixture(scope="module")
+def loads() -> pd.DataFrame:
+    return panel()
+
+
+@pytest.fixture(scope="module")
+def profile(spec: UseCaseSpec, loads: pd.DataFrame) -> FaultProfile:
+    return learn(known(spec, loads), spec, LEARNED)
+
+
+def known(spec: UseCaseSpec, loads: pd.DataFrame) -> KnownHistory:
+    rows = loads.rename_axis(index="time", columns="entity").stack().rename("demand").reset_index()
+    rows["time"] = rows["time"].astype("datetime64[us, UTC]")
+    return KnownHistory(spec, {"demand": rows.assign(known_at=rows["time"] + timedelta(hours=2))})
+
+
+def found_after(change: Change, profile: FaultProfile, spec: UseCaseSpec, loads: pd.DataFrame) -> tuple[DataFault, ...]:
+    """Faults after a change of the two weeks before now."""
+    changed = loads.copy()
+    change(changed)
+    return find_faults(profile, known(spec, changed), spec, NOW)
+
+
+def last(table: pd.DataFrame, days: float = 14) -> pd.Index:
+    midnight = pd.Timestamp(NOW.date(), tz=ZONE)
+    return table.index[table.index >= midnight - timedelta(days=days)]
+
+
+def test_find_faults__nothing_is_wrong_with_good_data(profile: FaultProfile, spec: UseCaseSpec, loads: pd.DataFrame) -> None:
+    assert profile.feeds["demand"]["demand"].filters.keys() == set(NAMES)
+    history = known(spec, loads)
+    assert find_faults(profile, history, spec, NOW) == ()
+    told = [find_faults(profile, history, spec, NOW - timedelta(days=7 * weeks)) for weeks in range(8)]
+    assert sum(map(len, told)) <= 2  # of 40 weeks of entities: the thresholds have a false-alarm rate
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_find_faults__a_clock_off_by_an_hour(hours: int, profile: FaultProfile, spec: UseCaseSpec, loads: pd.DataFrame) -> None:
+    def shift(table: pd.DataFrame) -> None:
+        table.loc[last(table), "B"] = table["B"].shift(hours).ffill()
+
+    (fault,) = found_after(shift, profile, spec, loads)
+    assert (fault.kind, fault.entity, fault.column, fault.feed) == ("clock", "B", "demand", "demand")
+    assert fault.statistic > fault.threshold == thresholds().clock
+    assert fault.since is not None
+    assert timedelta(days=6) < NOW - fault.since < timedelta(days=15)
+    assert f"{'+' if hours > 0 else '-'}" in fault.text
+
+
+@pytest.mark.parametrize("factor", [1.2, 0.8])
+def test_find_faults__an_amplitude_that_changed(
+    factor: float, profile: FaultProfile, spec: UseCaseSpec, loads: pd.DataFrame
+) -> None:
+    def stretch(table: pd.DataFrame) -> None:
+        days = table.index.tz_convert(ZONE).normalize()
+        mean = table["C"].groupby(days).transform("mean")
+        table.loc[last(table), "C"] = (mean + factor * (table["C"] - mean))[last(table)]
+
+    (fault,) = found_after(stretch, profile, spec, loads)
+    assert (fault.kind, fault.entity) == ("scale", "C")
+
+
+def test_find_faults__a_level_that_shifted_is_left_to_the_level_test(
+    profile: FaultProfile, spec: UseCaseSpec, loads: pd.DataFrame
+) -> None:
+    changed = loads.copy()
+    changed.loc[last(changed), "D"] *= 1.05
+    history = known(spec, changed)
+    assert find_faults(profile, history, spec, NOW) == ()
+    grid = day_grid(history.observations("demand", NOW, NOW - timedelta(days=65)), "demand", NAMES, ZONE, timedelta(hours=1))
+    (departed,) = departures(profile.feeds["demand"]["demand"], grid, thresholds())
+    assert (departed.entity, departed.kind) == ("D", "level")
+    assert departed.score > departed.threshold
+
+
+def test_find_faults__columns_in_each_others_place(profile: FaultProfile, spec: UseCaseSpec, loads: pd.DataFrame) -> None:
+    def swap(table: pd.DataFrame) -> None:
+        table.loc[last(table), ["A", "B"]] = table.loc[last(table), ["B", "A"]].to_numpy()
+
+    (fault,) = found_after(swap, profile, spec, loads)
+    assert (fault.kind, fault.column) == ("swapped", "A, B")
+
+
+def test_find_faults__a_stuck_value_says_since_when(profile: FaultProfile, spec: UseCaseSpec, loads: pd.DataFrame) -> None:
+    def stick(table: pd.DataFrame) -> None:
+        table.loc[last(table, 2), "E"] = 4321.0
+
+    faults = found_after(stick, profile, spec, loads)
+    (stuck,) = [fault for fault in faults if fault.kind == "stuck"]
+    assert stuck.entity == "E"
+    assert stuck.since == last(loads, 2)[0]
+    assert {fault.entity for fault in faults} == {"E"}
+
+
+def test_find_faults__a_feed_that_stopped_is_missing_once_late(
+    profile: FaultProfile, spec: UseCaseSpec, loads: pd.DataFrame
+) -> None:
+    stopped = NOW - timedelta(hours=20)
+    history = known(spec, loads[loads.index < stopped])
+    assert find_faults(profile, history, spec, NOW) == ()
+    later = find_faults(profile, history, spec, NOW + timedelta(days=1))
+    assert {fault.kind for fault in later} == {"missing"}
+    assert [fault.entity for fault in later] == list(NAMES)
+    assert later[0].since == stopped
+
+
+def test_find_faults__one_entity_without_any_value_is_missing(
+    profile: FaultProfile, spec: UseCaseSpec, loads: pd.DataFrame
+) -> None:
+    (fault,) = find_faults(profile, known(spec, loads.drop(columns="C")), spec, NOW)
+    assert (fault.kind, fault.entity, fault.since) == ("missing", "C", None)
+
+
+def test_find_faults__sees_only_what_was_known(profile: FaultProfile, spec: UseCaseSpec, loads: pd.DataFrame) -> None:
+    changed = loads.copy()
+    changed.loc[changed.index >= NOW - timedelta(days=5), "B"] = 2000.0
+    history = known(spec, changed)
+    assert find_faults(profile, history, spec, NOW - timedelta(days=5)) == ()
+    assert [fault.kind for fault in find_faults(profile, history, spec, NOW - timedelta(days=3))][:1] == ["stuck"]
+
+
+def test_find_faults__survives_holes_zeros_and_nonsense(profile: FaultProfile, spec: UseCaseSpec, loads: pd.DataFrame) -> None:
+    changed, chance = loads.copy(), np.random.default_rng(3)
+    changed = changed.mask(chance.random(changed.shape) < 0.2)
+    changed.loc[last(changed, 3), "A"] = 0.0
+    changed.loc[last(changed, 3), "B"] = -1e12
+    for fault in find_faults(profile, known(spec, changed), spec, NOW):
+        assert np.isfinite(fault.statistic)
+        assert fault.statistic > fault.threshold
+
+
+def test_find_faults__an_empty_profile_finds_nothing(spec: UseCaseSpec, loads: pd.DataFrame) -> None:
+    assert find_faults(FaultProfile(), known(spec, loads), spec, NOW) == ()
+
+
+def test_learn__a_profile_survives_json(profile: FaultProfile, spec: UseCaseSpec, loads: pd.DataFrame) -> None:
+    text = json.dumps(profile.model_dump(mode="json"), allow_nan=False)
+    again = FaultProfile.model_validate(json.loads(text))
+    assert json.dumps(again.model_dump(mode="json")) == text
+    changed = loads.copy()
+    changed.loc[last(changed), "B"] = changed["B"].shift(1)
+    history = known(spec, changed)
+    one, other = (find_faults(each, history, spec, NOW)[0] for each in (profile, again))
+    assert one.statistic == pytest.approx(other.statistic, rel=1e-4)
+
+
+def test_learn__is_the_same_again(profile: FaultProfile, spec: UseCaseSpec, loads: pd.DataFrame) -> None:
+    assert learn(known(spec, loads), spec, LEARNED).model_dump_json() == profile.model_dump_json()
+
+
+def test_learn__less_than_a_year_only_knows_how_long_values_stay(spec: UseCaseSpec, loads: pd.DataFrame) -> None:
+    young = learn(known(spec, loads), spec, START + timedelta(days=200)).feeds["demand"]["demand"]
+    assert young.filters == {}
+    assert young.runs == dict.fromkeys(NAMES, 1)
+
+
+def test_learn__an_open_set_of_entities_has_no_profile(spec: UseCaseSpec, loads: pd.DataFrame) -> None:
+    opened = spec.model_copy(update={"entities": None, "entity_feed": "demand"})
+    assert learn(known(spec, loads), opened, LEARNED).feeds == {}
+
+
+def test_learn_column__a_constant_column_is_no_division_by_zero() -> None:
+    days = np.datetime64("2021-01-01") + np.arange(400)
+    grid = DayGrid(days, ("A", "B"), np.full((400, 24, 2), 5.0))
+    column = learn_column(grid)
+    assert departures(column, grid.last(70), thresholds()) == ()
+    assert ColumnProfile.model_validate_json(column.model_dump_json()).runs == {"A": 9600, "B": 9600}
+
+
+def test_drift_profile__of_before_has_no_faults_to_tell() -> None:
+    assert DriftProfile.model_validate({"series": {}}).faults == FaultProfile()
+
+
+def test_day_grid__clock_changes_leave_days_of_24_hours(loads: pd.DataFrame) -> None:
+    rows = loads["A"].rename_axis("time").rename("demand").reset_index().assign(entity="A")
+    grid = day_grid(rows, "demand", ["A"], ZONE, timedelta(hours=1))
+    assert grid.values.shape[1:] == (24, 1)
+    spring, autumn = (int((np.datetime64(day) - grid.days[0]).astype(int)) for day in ("2021-03-14", "2021-11-07"))
+    assert np.isfinite(grid.values[[spring, autumn]]).all()
+    twice = loads["A"][["2021-11-07T08:00Z", "2021-11-07T09:00Z"]]
+    assert grid.values[autumn, 1, 0] == pytest.approx(twice.mean())
+
+
+def test_day_grid__bridges_three_hours_and_no_more(loads: pd.DataFrame) -> None:
+    rows = loads["A"].rename_axis("time").rename("demand").reset_index().assign(entity="A").head(240)
+    holes = rows.drop(index=[30, 31, 32, 60, 61, 62, 63])
+    values = day_grid(holes, "demand", ["A"], ZONE, timedelta(hours=1)).values.ravel()
+    assert np.isfinite(values[30:33]).all()
+    assert np.isnan(values[63])
+
+
+def test_day_grid__a_step_that_does_not_divide_a_day_is_refused() -> None:
+    with pytest.raises(ValueError, match="no multiple"):
+        day_grid(pd.DataFrame(), "demand", ["A"], ZONE, timedelta(hours=7))
+
+
+def test_thresholds__were_fixed_on_the_registration_as_it_is() -> None:
+    file = Path(__file__).parents[2] / "benchmarks" / "drift" / "registration.json"
+    assert thresholds().registration == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def test_registration__scores_other_areas_and_other_years_than_it_calibrates_on() -> None:
+    told = json.loads((Path(__file__).parents[2] / "benchmarks" / "drift" / "registration.json").read_text())
+    areas, years = (
+        {role: {value for part in told[role] for value in pick(part)} for role in ("calibration", "scoring")}
+        for pick in (lambda part: part["areas"], lambda part: [day for pair in part["years"] for day in pair])
+    )
+    assert not areas["calibration"] & areas["scoring"]
+    assert max(years["scoring"]) < min(years["calibration"])
