@@ -14,8 +14,8 @@ body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 78rem
 h1 { font-size: 1.4rem; margin: 0 0 .2rem; } p { color: var(--soft); margin: .2rem 0 1rem; } a { color: inherit; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
 th { text-align: left; font-weight: 600; color: var(--soft); white-space: nowrap; }
-th, td { padding: .45rem .9rem .45rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-td.number { font-variant-numeric: tabular-nums; white-space: nowrap; } td.why { min-width: 18rem; }
+th, td { padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+td.number { font-variant-numeric: tabular-nums; white-space: nowrap; } td.why { min-width: 16rem; } details { color: var(--soft); font-size: .85em; } summary { cursor: pointer; }
 td.links { white-space: nowrap; } td small { display: block; color: var(--soft); }
 .hold { color: var(--good); } .act { color: var(--bad); font-weight: 600; } .warn { color: var(--warn); }
 """.strip()
@@ -38,6 +38,19 @@ def of_all(records: Mapping[str, Sequence[Record]]) -> str:
     return _page("Reports", told, "\n".join([_row(("use case", *HEAD), "th"), *rows]))
 
 
+def banner(record: Record, kind: str) -> str:
+    """What stands above each of Evidently's pages: whose it is, what it is compared with, what was made of it."""
+    told = [f"judged at {_moment(record.at)}", f"version {record.champion or '–'}", f"verdict {record.verdict}"]
+    beside = f"Compared with {record.reference}." if record.reference and kind != "quality" else ""
+    first = record.breach or (record.reasons[0] if record.reasons else "")
+    return (
+        f"<title>{escape(f'{record.usecase}: {kind}')}</title>"
+        f'<div style="font:15px/1.5 system-ui,sans-serif;padding:1rem 1.5rem 0;color:#666">'
+        f'<a href="index.html" style="color:inherit">{escape(record.usecase)}</a> · {escape(kind)} · {escape(", ".join(told))}<br>'
+        f"{escape(' '.join(part for part in (beside, first) if part))}</div>"
+    )
+
+
 def _cells(record: Record, folder: str) -> list[str]:
     links = " · ".join(
         f'<a href="{folder}{escape(record.pages[kind])}">{title}</a>' for kind, title in KINDS.items() if kind in record.pages
@@ -55,9 +68,10 @@ def _cells(record: Record, folder: str) -> list[str]:
 
 
 def _why(record: Record) -> str:
-    first = record.breach or "; ".join(record.reasons) or "–"
-    rest = [*record.worst, *([f"compared with {record.reference}"] if record.reference else []), *record.notes]
-    return f"{escape(first)}" + (f"<small>{escape('; '.join(rest))}</small>" if rest else "")
+    first, *others = [record.breach, *record.reasons] if record.breach else (record.reasons or ("–",))
+    rest = [*others, *record.worst, *([f"Compared with {record.reference}"] if record.reference else []), *record.notes]
+    more = f"<details><summary>more</summary>{'<br>'.join(map(escape, rest))}</details>" if rest else ""
+    return f"{escape(str(first))}{more}"
 
 
 def _quality(record: Record) -> str:

@@ -17,6 +17,7 @@ from monitoring.evidently.engine import EvidentlyFailed
 from monitoring.evidently.pages import Kind
 from monitoring.reports.archive import ASSETS, Archive
 from monitoring.reports.findings import Findings, find
+from monitoring.reports.index import banner
 from monitoring.reports.record import Occasion, Record
 
 LOG = logging.getLogger("evenkeel.reports")
@@ -89,7 +90,8 @@ def report(
     names = {kind: f"{told.stamp}-{kind}.html" for kind in pages}
     assets = {name: text for page in pages.values() for name, text in page.assets.items()}
     kept = told.model_copy(update={"pages": names, "assets": tuple(sorted(assets))})
-    archive.keep(kept, {names[kind]: page.html for kind, page in pages.items()}, assets)
+    told_above = {kind: f"<body>{banner(kept, kind)}" for kind in pages}
+    archive.keep(kept, {names[kind]: page.html.replace("<body>", told_above[kind], 1) for kind, page in pages.items()}, assets)
     rule = place.usecase.spec.report
     archive.prune(place.usecase.name, keep=rule.keep, max_age=rule.max_age, now=now.to_pydatetime())
     return kept

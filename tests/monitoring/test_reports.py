@@ -148,6 +148,7 @@ def test_report__on_schedule_has_pages_record_and_index(place: Installation, cal
     for name in kept.pages.values():
         page = (folder / NAME / name).read_text()
         assert "../assets/" in page
+        assert "verdict hold" in page
     assert {path.name for path in (folder / "assets").iterdir()} == set(kept.assets)
     index = (folder / NAME / "index.html").read_text()
     assert all(name in index for name in kept.pages.values())
