@@ -1,10 +1,12 @@
 """Promote: the challenger becomes champion if the paired verdict says so, or if a person forces it, on record."""
 
+from datetime import datetime
 from typing import Any
 
 from prefect import flow, get_run_logger
 
 from flows import artifacts
+from flows.approval import ask
 from flows.events import PROMOTED, look
 from flows.params import PromoteParams
 from flows.told import TOLD
@@ -12,6 +14,8 @@ from model_code.contest import judge
 from model_code.errors import PromotionRefused
 from model_code.installation import Installation
 from model_code.ledger import Entry
+from monitoring.acting import APPROVAL
+from monitoring.consent import Answer, Proposal, is_needed
 
 
 @flow(name="promote", persist_result=True, result_serializer="json", **TOLD)
@@ -35,6 +39,13 @@ def promote(params: PromoteParams) -> dict[str, Any]:
     artifacts.table(params.usecase, "verdict", [outcome["verdict"]], f"Version {version} against {champion}, on the same origins")
     if not verdict.better and not params.force:
         return outcome | {"promoted": False}
+    rule = place.usecase.spec.approval
+    if is_needed(rule, "promote") and not params.force:
+        reasons = (verdict.reason,)
+        answer = ask(Proposal(params.usecase, "promote", champion, version, reasons, outcome["verdict"], rule.timeout))
+        place.ledger.append(_answered(params, outcome, answer, now.to_pydatetime()))
+        if not answer.approved:
+            return outcome | {"promoted": False, "approval": str(answer)}
     reason = params.reason or verdict.reason
     entry = place.promoter.promote(
         params.usecase,
@@ -49,6 +60,19 @@ def promote(params: PromoteParams) -> dict[str, Any]:
     )
     announce(params.usecase, entry)
     return outcome | {"promoted": True}
+
+
+def _answered(params: PromoteParams, outcome: dict[str, Any], answer: Answer, at: datetime) -> Entry:
+    return Entry(
+        phase="note",
+        usecase=params.usecase,
+        action=APPROVAL,
+        actor=answer.by or params.actor,
+        reason=str(answer),
+        from_version=outcome["champion"],
+        evidence={"proposed": outcome},
+        at=at,
+    )
 
 
 def announce(usecase: str, entry: Entry) -> None:

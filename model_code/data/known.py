@@ -9,6 +9,7 @@ import pandas as pd
 
 from model_code.data.observed import Observed
 from model_code.data.revisions import Revisions, Window
+from model_code.data.set_aside import aside_at, marks_of, without
 from model_code.data.store import ObservationStore
 from model_code.errors import TooLittleData
 from model_code.usecase import UseCase, UseCaseSpec
@@ -49,13 +50,19 @@ class KnownHistory:
         spec: The use case.
         revisions: Feed -> observation frame with every revision (entity, time, known_at, columns).
         versions: Feed -> version of the table that its revisions were read from.
+        quarantined: Of the target's feed: rows that were set aside are no truth (`data/set_aside.py`). Default: none were.
     """
 
     def __init__(
-        self, spec: UseCaseSpec, revisions: Mapping[str, pd.DataFrame], versions: Mapping[str, int] | None = None
+        self,
+        spec: UseCaseSpec,
+        revisions: Mapping[str, pd.DataFrame],
+        versions: Mapping[str, int] | None = None,
+        quarantined: pd.DataFrame | None = None,
     ) -> None:
         self.spec = spec
         self.versions = dict(versions or {})
+        self._quarantined = quarantined
         self._feeds = {name: Revisions(frame) for name, frame in revisions.items()}
 
     @classmethod
@@ -69,7 +76,7 @@ class KnownHistory:
         pinned = {feed: (versions or {}).get(feed) for feed in usecase.spec.feeds}
         read = {feed: store.version(usecase.name, feed) if pin is None else pin for feed, pin in pinned.items()}
         frames = {feed: store.revisions(usecase.name, feed, until=until, version=version) for feed, version in read.items()}
-        return cls(usecase.spec, frames, read)
+        return cls(usecase.spec, frames, read, marks_of(store.quarantined(usecase.name, usecase.spec.target.feed)))
 
     def at(self, origin: datetime, *, seen_from: datetime | None = None) -> Known:
         """What was known at `origin`, for times from `lookback` before it to the end of its horizon.
@@ -85,10 +92,12 @@ class KnownHistory:
         return Known(moment, {name: feed.as_of(known_by, start, end) for name, feed in self._feeds.items()})
 
     def truth(self, at: datetime) -> pd.DataFrame:
-        """The target as known at `at`: entity, time, value."""
+        """The target as known at `at`: entity, time, value; without what was set aside by then."""
         target = self.spec.target
         frame = self._feeds[target.feed].as_of(_microseconds(at), None, None).frame
-        return frame[["entity", "time", target.column]].rename(columns={target.column: "value"})
+        told = frame[["entity", "time", target.column]].rename(columns={target.column: "value"})
+        marks = self._quarantined
+        return told if marks is None or marks.empty else without(told, aside_at(marks, at))
 
     def observations(self, feed: str, at: datetime, since: datetime | None = None) -> pd.DataFrame:
         """One feed as known at `at` (entity, time, columns), sorted by entity and time.

@@ -236,12 +236,17 @@ def refresh_all(place: Installation, now: datetime) -> None:
 
 
 def answer_all(place: Installation) -> None:
-    """The champion's answers to every origin from `PRESENT` to `LATER`."""
+    """The champion's answers to every origin from `PRESENT` to `LATER`, as the service would have given them."""
+    place.predictions.add(predictions_of(place, LATER))
+
+
+def predictions_of(place: Installation, until: datetime) -> list[Prediction]:
+    """What the champion answers at the origins from `PRESENT` on."""
     champion = champion_of(place)
-    origins = origins_between(place.usecase.spec, pd.Timestamp(PRESENT), pd.Timestamp(LATER))
-    history = place.history(LATER)
-    rows = replay(champion, build_cases(champion.usecase, history, origins), history.truth(LATER))
-    place.predictions.add(_prediction(row, champion) for row in rows.to_dict("records"))
+    origins = origins_between(place.usecase.spec, pd.Timestamp(PRESENT), pd.Timestamp(until))
+    history = place.history(until)
+    rows = replay(champion, build_cases(champion.usecase, history, origins), history.truth(until))
+    return [_prediction(row, champion) for row in rows.to_dict("records")]
 
 
 def champion_of(place: Installation) -> Bundle:
