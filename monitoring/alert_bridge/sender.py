@@ -49,6 +49,7 @@ class Sender:
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
+        self._forget_at = clock()
         self.prefect_answers: bool | None = None
 
     def start(self) -> None:
@@ -85,9 +86,9 @@ class Sender:
         return len(due)
 
     def _run(self) -> None:
-        self._forget_old()
         while not self._stopped.is_set():
             try:
+                self._forget_old()
                 worked = self.send_due()
             except (EvenkeelError, sa.exc.SQLAlchemyError):
                 LOG.exception("the database does not answer as it should; trying again")
@@ -97,10 +98,10 @@ class Sender:
                 self._wake.clear()
 
     def _forget_old(self) -> None:
-        try:
-            self._incidents.forget(self._clock() - KEPT_FOR)
-        except EvenkeelError:
-            LOG.exception("old incidents were not dropped")
+        now = self._clock()
+        if now >= self._forget_at:
+            self._incidents.forget(now - KEPT_FOR)
+            self._forget_at = now + timedelta(days=1)
 
     def _look_after(self, incident: Incident) -> bool:
         """False where Prefect is not to be had."""

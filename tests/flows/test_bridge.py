@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from prefect.automations import AutomationCore
@@ -26,6 +25,7 @@ from tests.flows.small import NAME, Stages
 from tests.flows.test_outages import kill_server
 
 OTHER = "EvenkeelBadOrigins"
+pytestmark = pytest.mark.timeout(300)  # the first one starts the stack
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +37,11 @@ def badly_released(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture
-def place(badly_released: Path, stages: Stages, runs: Runs, prefect_api: str, tmp_path: Path) -> Iterator[Installation]:
-    """Its champion is a bad release. The server's automations start runs for it, as they would on its own stack."""
-    copied = stages.copy("badly_released", tmp_path / "home")
+def place(
+    badly_released: Path, stages: Stages, runs: Runs, prefect_api: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Installation]:
+    """Its champion is a bad release, unless a stage is named. The server's automations start runs for it, as they would on its own stack."""
+    copied = stages.copy(getattr(request, "param", "badly_released"), tmp_path / "home")
     made = Installation.open(NAME, copied.settings.model_copy(update={"bridge_port": free_port()}))
     runs.wait_for_processes()
     asyncio.run(automate(prefect_api, made))
@@ -107,10 +109,6 @@ def all_looked_at(place: Installation) -> bool:
     return bool(found) and all(each.looked_at is not None and each.due_at is None for each in found)
 
 
-def result(run: FlowRun) -> Any:
-    return run.state.result() if run.state else None
-
-
 def test_bridge__the_same_alert_twenty_times_and_another_are_two_events_and_one_rollback(
     runs: Runs, place: Installation, prefect_api: str
 ) -> None:
@@ -148,6 +146,26 @@ def test_bridge__an_alert_about_what_the_monitor_acts_on_starts_no_second_run(
     assert [each.looked_by for each in Incidents(place.sql).all()] == ["the policy's own action"]
 
 
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [("promoted", "alert EvenkeelLossRatioBreach, event "), pytest.param("refreshed", None, marks=pytest.mark.full)],
+    indirect=["place"],
+)
+def test_act__where_nothing_is_to_be_done_holds_and_says_why(
+    runs: Runs, place: Installation, prefect_api: str, told: str | None
+) -> None:
+    before = len(place.ledger.entries(NAME))
+    with BridgeProcess(place.settings, prefect_api) as bridge:
+        bridge.post(alert(NAME))
+        until(lambda: all_looked_at(place), 0.2)
+        (run,) = ended(runs, place)
+
+    notes = place.ledger.entries(NAME)[before:]
+    assert [(note.action, note.actor) for note in notes] == ([("verdict", "alertmanager")] if told else [])
+    assert all(note.reason.startswith(str(told)) for note in notes)
+    assert Incidents(place.sql).all()[0].looked_by == f"flow run {run.id}"
+
+
 @pytest.mark.full
 def test_bridge__killed_between_receipt_and_sending_loses_nothing(runs: Runs, place: Installation, prefect_api: str) -> None:
     with BridgeProcess(place.settings, f"http://127.0.0.1:{free_port()}/api") as bridge:  # no Prefect there
@@ -161,6 +179,23 @@ def test_bridge__killed_between_receipt_and_sending_loses_nothing(runs: Runs, pl
 
     assert rollbacks(place) == [("alertmanager", "2", "1")]
     assert len(ends) == 1
+
+
+@pytest.mark.full
+def test_act__killed_within_the_rollback_is_asked_again_and_ends_as_one(
+    runs: Runs, place: Installation, prefect_api: str
+) -> None:
+    with BridgeProcess(place.settings, prefect_api) as bridge:
+        bridge.post(alert(NAME))
+        run = until(lambda: runs_of(runs, place)[LOOK], 0.1)[0]
+        crashed = runs.kill(run, lambda: any(entry.action == "rollback" for entry in place.ledger.entries(NAME)))
+
+        until(lambda: all_looked_at(place), 0.2)
+
+    assert crashed.state is not None
+    assert crashed.state.is_crashed()
+    assert rollbacks(place) == [("alertmanager", "2", "1")]
+    assert place.registry.version_of(NAME, "champion") == "1"
 
 
 @pytest.mark.full
