@@ -95,7 +95,13 @@ METRICS = (
         ),
     ),
     Metric("evenkeel_bias", "target unit", "Mean of truth minus prediction, latest scored origins.", SERIES, expected=SCORED),
-    Metric("evenkeel_interval_width", "target unit", "Mean width of the prediction intervals, latest scored origins.", SERIES),
+    Metric(
+        "evenkeel_interval_width",
+        "target unit",
+        "Mean width of the prediction intervals, latest scored origins.",
+        SERIES,
+        expected=COVERED,
+    ),
     Metric(
         "evenkeel_anomaly_share",
         "1",

@@ -21,14 +21,20 @@ def rule_tests(rule_file: str) -> dict[str, Any]:
     Args:
         rule_file: Path of the rules, as seen from the tests.
     """
-    made = [_all_silent(), *_firing(), *_vanishing()]
-    return {"rule_files": [rule_file], "evaluation_interval": "1m", "tests": made}
+    made = [silent("while all is well", healthy()), *_firing(), *_vanishing()]
+    return file_of(rule_file, made)
 
 
-def _all_silent() -> Test:
+def file_of(rule_file: str, made: Sequence[Test]) -> dict[str, Any]:
+    """Tests as promtool reads them."""
+    return {"rule_files": [rule_file], "evaluation_interval": "1m", "tests": [*made]}
+
+
+def silent(name: str, series: Sequence[Series]) -> Test:
+    """A test that no alert fires in this world, neither early nor late."""
     names = dict.fromkeys(rule["alert"] for group in ruleset()["groups"] for rule in group["rules"] if "alert" in rule)
-    expected = [{"eval_time": when, "alertname": name, "exp_alerts": []} for name in names for when in (BEFORE, AFTER)]
-    return _test("while all is well, nothing alerts", healthy(), expected)
+    expected = [{"eval_time": when, "alertname": each, "exp_alerts": []} for each in names for when in (BEFORE, AFTER)]
+    return _test(f"{name}, nothing alerts", series, expected)
 
 
 def _firing() -> Iterator[Test]:
