@@ -52,7 +52,11 @@ def conditions(usecase: UseCase, history: KnownHistory, origins: Sequence[pd.Tim
     spec = usecase.spec
     context = getattr(usecase.features, "context", None)
     truth = history.truth(at)
-    levels = {name: _levels(rows, origins, spec) for name, rows in truth.groupby(series_names(truth["entity"], spec), sort=True)}
+    ordered = sorted(origins)
+    wanted = pd.DatetimeIndex([time for origin in ordered for time in target_times(spec, origin)], dtype=UTC_TIME)
+    levels = {
+        name: _levels(rows, ordered, wanted) for name, rows in truth.groupby(series_names(truth["entity"], spec), sort=True)
+    }
     records = []
     for origin in sorted(
         {origin for level in levels.values() for origin in level}
@@ -67,15 +71,14 @@ def conditions(usecase: UseCase, history: KnownHistory, origins: Sequence[pd.Tim
     return table.dropna().sort_values(["series", "origin"], kind="stable", ignore_index=True)
 
 
-def _levels(truth: pd.DataFrame, origins: Sequence[pd.Timestamp], spec: UseCaseSpec) -> dict[pd.Timestamp, float]:
+def _levels(truth: pd.DataFrame, origins: Sequence[pd.Timestamp], wanted: pd.DatetimeIndex) -> dict[pd.Timestamp, float]:
+    """Mean truth of each origin that is complete; `wanted` are the times of all origins, one after another."""
     by_time = truth.dropna().groupby("time")["value"].mean()
-    ordered, steps = sorted(origins), spec.horizon.steps
-    wanted = pd.DatetimeIndex([time for origin in ordered for time in target_times(spec, origin)], dtype=UTC_TIME)
-    values = by_time.reindex(wanted).to_numpy(float).reshape(len(ordered), steps)
+    values = by_time.reindex(wanted).to_numpy(float).reshape(len(origins), -1) if len(origins) else np.empty((0, 1))
     told = np.isfinite(values)
     return {
         origin: float(row[known].mean())
-        for origin, row, known in zip(ordered, values, told, strict=True)
+        for origin, row, known in zip(origins, values, told, strict=True)
         if known.mean() >= COMPLETE
     }
 

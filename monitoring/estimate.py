@@ -45,18 +45,18 @@ def estimate(scored: pd.DataFrame, waiting: pd.DataFrame) -> Estimate:
         waiting: width of each origin that was answered and has no truth, oldest first.
     """
     late = max(1, len(waiting))  # so many origins are without truth when an estimate is made
-    told = scored.tail(LEARNT)
-    ratios = np.log(np.maximum(told["ratio"].to_numpy(float), 1e-3))
-    seen = [_signs(told.iloc[: at - late + 1], width) for at, width in enumerate(told["width"].to_numpy(float))]
-    guesses, past = [], range(LEAST + late - 1, len(told))
+    told = _Scored.of(scored.tail(LEARNT))
+    ratios, waits = told.ratios, waiting["width"].to_numpy(float)
+    seen = [_signs(told, max(0, at - late + 1), told.widths[at]) for at in range(len(ratios))]
+    guesses, past = [], range(LEAST + late - 1, len(ratios))
     for at in past:
         known = range(LEAST + late - 1, at - late + 1)
         guesses.append(_guess(_weights([seen[i] for i in known], ratios[list(known)]), seen[at]))
     error, usual = (_error(np.array(told_), ratios[list(past)]) for told_ in (guesses, [0.0] * len(guesses)))
-    if len(told) < LEAST or waiting.empty:
+    if len(ratios) < LEAST or not len(waits):
         return Estimate(None, error, usual)
     weights = _weights([seen[i] for i in past], ratios[list(past)])
-    estimates = [_guess(weights, _signs(told, width)) for width in waiting["width"].to_numpy(float)]
+    estimates = [_guess(weights, _signs(told, len(ratios), width)) for width in waits]
     return Estimate(float(np.exp(estimates).mean()), error, usual)
 
 
@@ -70,16 +70,30 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(told) / len(told) if told else None
 
 
-def _signs(known: pd.DataFrame, width: float) -> Floats:
-    """What is known of an origin before its truth: spell, width, level (3,); 0 where nothing is."""
-    if len(known) < LEAST:
+@dataclass(frozen=True)
+class _Scored:
+    """Scored origins as arrays (n,): log of the ratio, interval width, distance of the level from the ordinary."""
+
+    ratios: Floats
+    widths: Floats
+    levels: Floats
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> "_Scored":
+        ratios, widths, levels = (table[name].to_numpy(float) for name in ("ratio", "width", "level_z"))
+        return cls(np.log(np.maximum(ratios, 1e-3)), widths, np.abs(levels))
+
+
+def _signs(scored: _Scored, known: int, width: float) -> Floats:
+    """What the first `known` scored origins tell of one with that width: spell, width, level (3,); 0 where nothing is."""
+    if known < LEAST:
         return np.zeros(3)
-    latest = known.tail(LATEST)
-    spell = float(np.log(np.maximum(latest["ratio"], 1e-3)).mean())
-    widths = known["width"].dropna()
-    usual = float(widths.median()) if len(widths) else 0.0
+    latest = slice(known - LATEST, known)
+    widths = scored.widths[:known]
+    widths = widths[np.isfinite(widths)]
+    usual = float(np.median(widths)) if len(widths) else 0.0
     wider = np.log(width / usual) if np.isfinite(width) and width > 0 and usual > 0 else 0.0
-    return np.array([spell, wider, float(latest["level_z"].abs().mean())])
+    return np.array([scored.ratios[latest].mean(), wider, scored.levels[latest].mean()])
 
 
 def _weights(signs: list[Floats], ratios: Floats) -> Floats:
