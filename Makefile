@@ -52,7 +52,7 @@ demo: setup  ## The whole loop on real data, from refresh to rollback; about fiv
 
 .PHONY: drill
 drill: setup  ## Put something wrong into the world and check what the loop does (NAME=bad_release SEED=1; docs/drills.md)
-	@$(PY) -m flows.drill $(or $(NAME),$(error name the drill: make drill NAME=bad_release)) --seed $(or $(SEED),1)
+	@$(PY) -m flows.drill $(or $(NAME),$(error name the drill: make drill NAME=bad_release)) --seed $(or $(SEED),1) $(if $(PREFECT),--prefect)
 
 .PHONY: test
 test: setup  ## Tests, at most 15 minutes on two cores (PROCESSES=2)

@@ -2,9 +2,12 @@
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
+
+from rich.console import Console
 
 from flows.demo.scenario import USECASE, Scenario
 from flows.drill.checks import Outcome, check
@@ -24,12 +27,17 @@ def main() -> int:
     parser.add_argument("name", choices=sorted(DRAWS), help="what goes wrong")
     parser.add_argument("--seed", type=int, default=1, help="of date, size and imperfections (default: %(default)s)")
     parser.add_argument("--home", type=Path, default=HOME, help="folder of the drill; emptied first (default: %(default)s)")
+    parser.add_argument("--prefect", action="store_true", help="through a Prefect server, a worker and the service; minutes")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        outcome = run(options.name, options.seed, options.home)
+        outcome = (run_on_stage if options.prefect else run)(options.name, options.seed, options.home)
     except (EvenkeelError, OSError) as error:
         print(f"the drill stopped: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted; everything that was started was ended", file=sys.stderr)
+        return 130
     print(*outcome.findings, sep="\n")
     for harm in outcome.harms:
         print(f"HARM {harm}")
@@ -48,6 +56,15 @@ def run(name: str, seed: int, home: Path) -> Outcome:
         loop = Loop(started, home, script, lambda look: print(f"  {look}", flush=True))
         loop.play()
     return check(script, Course.of(loop.place))
+
+
+def run_on_stage(name: str, seed: int, home: Path) -> Outcome:
+    """The same through Prefect."""
+    from flows.drill.on_stage import play  # imports Prefect's client, which reads the environment
+
+    script = draw(name, seed)
+    print(f"{name}, seed {seed}, {script.story}, through Prefect", flush=True)
+    return check(script, play(script, home, Console()))
 
 
 def open_started(folder: Path) -> Path:

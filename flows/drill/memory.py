@@ -66,6 +66,10 @@ class Remembered(Installation):
             self._history.seen = self._seen
         return self._history
 
+    def renew(self) -> None:
+        """Read the tables again at the next chance: what was set aside has changed, which no table version tells."""
+        self._history = None
+
     def bundle(self, hash_: str) -> Bundle:
         """The bundle, loaded once."""
         if hash_ not in self._bundles:
