@@ -74,7 +74,8 @@ def _asked(incident: Incident) -> str:
 
 def _done(entry: Entry) -> str:
     moved = f" {entry.from_version or '–'} → {entry.to_version}" if entry.to_version else ""
-    return f"{entry.action}{moved} by {entry.actor}"
+    told = f": {_cut(entry.reason)}" if entry.phase == "note" and entry.reason else ""  # what it came to, or who refused it
+    return f"{entry.action}{moved} by {entry.actor}{told}"
 
 
 def _reasons(entry: Entry) -> Sequence[str]:

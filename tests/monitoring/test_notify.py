@@ -142,6 +142,13 @@ def test_message_of__says_evidence_action_and_links() -> None:
     assert "It lasted 29.0 hours." in ended.body
 
 
+def test_message_of__says_what_an_action_came_to_that_moved_nothing() -> None:
+    kept = act("retrain", NOON, "note").model_copy(update={"to_version": None, "reason": "kept the champion: no gain"})
+    (incident,) = incidents_of([look(PAGE, NOON), kept, look(CALM, NOON + HOUR)])
+
+    assert "- retrain by evenkeel: kept the champion: no gain" in message_of(incident, "ended", {}).body
+
+
 def test_message_of__is_bounded() -> None:
     verdict = Verdict(action="retrain", reasons=tuple(f"{number} " + "x" * 10_000 for number in range(500)))
 
