@@ -14,14 +14,22 @@ from flows.drill.memory import Remembered
 from flows.drill.opening import promote, refresh_all, sources_of
 from flows.drill.script import TRAIN_AT, Script
 from flows.monitor import note, note_outcome
+from model_code.data.set_aside import set_aside
 from model_code.errors import EvenkeelError
 from model_code.installation import Installation
 from model_code.policy import Verdict
 from model_code.settings import Settings
 from monitoring import acting
 from monitoring.judgement import Judgement, look
+from monitoring.recalibrating import Done, recalibrate
 
+Acted = acting.Acted | Done
 ACTOR = "evenkeel"
+ACTS: dict[str, Callable[[Installation, pd.Timestamp, acting.Request], Acted]] = {
+    "rollback": acting.roll_back,
+    "retrain": acting.retrain,
+    "recalibrate": recalibrate,
+}
 ASKED_FOR = ("rollback", "retrain")
 FLAPS = pd.Timedelta(days=10)  # for so long an alert that flaps goes on asking
 
@@ -32,7 +40,7 @@ class Look:
 
     now: pd.Timestamp
     seen: Judgement
-    acted: acting.Acted | str | None = None
+    acted: Acted | str | None = None
     failed: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -42,7 +50,7 @@ class Look:
 
     def __str__(self) -> str:
         outcome = ""
-        if isinstance(self.acted, acting.Acted):
+        if isinstance(self.acted, acting.Acted | Done):
             entry = self.acted.entry
             outcome = f" -> {'nothing moved' if entry is None else f'{entry.from_version} to {entry.to_version}'}"
         elif self.acted:
@@ -65,7 +73,8 @@ class Loop:
         shutil.copytree(started, home, ignore=shutil.ignore_patterns("world.json"))
         world = script.write_world(home / "world.json")
         opened = Remembered.open(Settings.load().usecase, Settings(home=home, world_file=world))
-        self.place: Installation = opened
+        assert isinstance(opened, Remembered)
+        self.place = opened
         self.script, self._progress, self._sources = script, progress, sources_of(opened)
         self.looks: list[Look] = []
         self.released: str | None = None
@@ -81,14 +90,22 @@ class Loop:
     def _turn(self, moment: datetime) -> Look:
         now = pd.Timestamp(moment).tz_convert("UTC")
         failed = refresh_all(self.place, moment, self._sources)
+        self.place.renew()
         forecast_due(self.place, now, TRAIN_AT)
         self._release(moment)
         seen = look(self.place, now)
         self.place.ledger.append(note(self.place.usecase.name, seen, now.to_pydatetime()))
         note_outcome(self.place, seen, now.to_pydatetime())
+        self._set_aside(seen, moment)
         acted = act(self.place, seen.verdict.action, now, f"breach.{seen.verdict.action}")
         self._be_asked(now)
         return Look(now, seen, acted, failed)
+
+    def _set_aside(self, seen: Judgement, moment: datetime) -> None:
+        """What goes with the verdict, as the monitor flow does it; data are refreshed before each look anyway."""
+        if "quarantine" in seen.verdict.side_effects:
+            set_aside(self.place.store, self.place.usecase.name, seen.evidence.data_faults, moment)
+            self.place.renew()
 
     def _release(self, moment: datetime) -> None:
         """An operator in a hurry forces a release, where the script has one."""
@@ -106,12 +123,9 @@ class Loop:
                     act(self.place, action, now, f"alert {number}")
 
 
-def act(place: Installation, action: str, now: pd.Timestamp, reason: str) -> acting.Acted | str | None:
+def act(place: Installation, action: str, now: pd.Timestamp, reason: str) -> Acted | str | None:
     """What the flow of that action does when an event starts it: what came of it, or why its run failed; None: no such flow."""
-    request = acting.Request(ACTOR, reason)
     try:
-        if action == "rollback":
-            return acting.roll_back(place, now, request)
-        return acting.retrain(place, now, request) if action == "retrain" else None
+        return None if action not in ACTS else ACTS[action](place, now, acting.Request(ACTOR, reason))
     except EvenkeelError as error:
         return f"{action} failed: {error}"
