@@ -15,7 +15,7 @@ from model_code.drift import DriftProfile, SeriesProfile, expected_loss, walk
 from model_code.errors import DataError
 from model_code.evaluation import row_loss
 from model_code.evidence import Evidence, OriginEvidence, SeriesEvidence, SliceEvidence
-from model_code.faults import find_faults
+from model_code.faults import alarmed, find_faults, shifted_levels
 from model_code.installation import Installation
 from model_code.origins import origins_between
 from model_code.replay import cases_of, replay, replay_baseline
@@ -78,7 +78,7 @@ def gather(place: Installation, now: datetime, *, drifted_share: float | None = 
     watched = watch(place, history, champion, previous, moment, pd.Timestamp(releases[-1].at))
     newest_prediction = _newest_prediction(place, watched, now)
     normal = DriftProfile.model_validate(champion.profile["drift"])
-    series = series_evidence(watched, normal)
+    series = alarmed(series_evidence(watched, normal), shifted_levels(normal.faults, history, place.usecase.spec, now))
     estimated = estimates(series, watched)
     return Evidence(
         usecase=place.usecase.name,

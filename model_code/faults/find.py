@@ -4,7 +4,7 @@ A level that shifted is no fault of the data: the world may change, and the leve
 What the level explains better than clock or amplitude is left to it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,8 +29,8 @@ WORDS = {"scale": "the amplitude of its days is", "clock": "its time of day is"}
 
 
 @dataclass(frozen=True)
-class _Column:
-    """One column under judgement, its latest nine weeks by local day."""
+class JudgedColumn:
+    """One column under judgement: its latest nine weeks by local day, each entity's latest value, and when one was due."""
 
     feed: str
     name: str
@@ -38,6 +38,17 @@ class _Column:
     grid: DayGrid
     profile: ColumnProfile
     timezone: str
+    latest: Mapping[str, pd.Timestamp]
+    due: pd.Timestamp
+
+    @property
+    def long_enough(self) -> bool:
+        """Whether windows can be compared with the weeks before them."""
+        return len(self.grid.days) >= SPAN
+
+    def begin(self, days: int) -> datetime:
+        """When the window of the latest so many days began."""
+        return self.moment(max(0, len(self.grid.days) - days) * self.grid.slots)
 
     def moment(self, position: int) -> datetime:
         """Time of a position in the flattened grid."""
@@ -59,7 +70,15 @@ def find_faults(profile: FaultProfile, history: KnownHistory, spec: UseCaseSpec,
         spec: The use case.
         now: The moment of judging (aware).
     """
-    moment, found = pd.Timestamp(now), []
+    found: list[DataFault] = []
+    for column in columns_of(profile, history, spec, now):
+        found += [*_missing(column), *_stuck(column), *_departed(column, thresholds())]
+    return tuple(found)
+
+
+def columns_of(profile: FaultProfile, history: KnownHistory, spec: UseCaseSpec, now: datetime) -> Iterator[JudgedColumn]:
+    """The profile's columns with their latest nine weeks as known at `now`."""
+    moment = pd.Timestamp(now)
     for feed, columns in profile.feeds.items():
         known = spec.feeds.get(feed)
         if known is None or known.step is None:
@@ -69,16 +88,14 @@ def find_faults(profile: FaultProfile, history: KnownHistory, spec: UseCaseSpec,
         due = moment - known.publication_delay - known.step
         for name, told in columns.items():
             grid = day_grid(recent, name, sorted(told.runs), spec.timezone, known.step)
-            column = _Column(feed, name, known.step, grid, told, spec.timezone)
-            found += [*_missing(column, recent, due), *_stuck(column), *_departed(column, thresholds())]
-    return tuple(found)
+            latest = {str(entity): last for entity, last in recent[recent[name].notna()].groupby("entity")["time"].max().items()}
+            yield JudgedColumn(feed, name, known.step, grid, told, spec.timezone, latest, due)
 
 
-def _missing(column: _Column, rows: pd.DataFrame, due: pd.Timestamp) -> Iterator[DataFault]:
-    latest = rows[rows[column.name].notna()].groupby("entity")["time"].max()
+def _missing(column: JudgedColumn) -> Iterator[DataFault]:
     for entity in column.grid.entities:
-        last = latest.get(entity)
-        gap = LOOKBACK if last is None else (due - last).to_pytimedelta()
+        last = column.latest.get(entity)
+        gap = LOOKBACK if last is None else (column.due - last).to_pytimedelta()
         if gap > ABSENT:
             since = None if last is None else (last + column.step).to_pydatetime()
             text = f"no value for {gap / HOUR:.0f} hours after it was due"
@@ -86,7 +103,7 @@ def _missing(column: _Column, rows: pd.DataFrame, due: pd.Timestamp) -> Iterator
             yield column.fault(text, entity, column=column.name, **facts)
 
 
-def _stuck(column: _Column) -> Iterator[DataFault]:
+def _stuck(column: JudgedColumn) -> Iterator[DataFault]:
     for place, entity in enumerate(column.grid.entities):
         lengths = runs(column.grid, place)
         known = np.flatnonzero(lengths)
@@ -103,8 +120,8 @@ def _stuck(column: _Column) -> Iterator[DataFault]:
         )
 
 
-def _departed(column: _Column, limits: Thresholds) -> Iterator[DataFault]:
-    if len(column.grid.days) < SPAN:
+def _departed(column: JudgedColumn, limits: Thresholds) -> Iterator[DataFault]:
+    if not column.long_enough:
         return
     found = departures(column.profile, column.grid, limits)
     pairs = swapped(column.profile, column.grid, limits, found)
@@ -120,6 +137,6 @@ def _departed(column: _Column, limits: Thresholds) -> Iterator[DataFault]:
             yield _shaped(column, one, one.kind, text, column.name)
 
 
-def _shaped(column: _Column, one: Departure, kind: str, text: str, where: str) -> DataFault:
+def _shaped(column: JudgedColumn, one: Departure, kind: str, text: str, where: str) -> DataFault:
     since = column.moment(max(0, len(column.grid.days) - one.days) * column.grid.slots)
     return column.fault(text, one.entity, kind=kind, column=where, since=since, statistic=abs(one.score), threshold=one.threshold)

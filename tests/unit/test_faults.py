@@ -12,10 +12,11 @@ import pytest
 
 from model_code.data.known import KnownHistory
 from model_code.drift import DriftProfile
-from model_code.evidence import DataFault
+from model_code.evidence import DataFault, OriginEvidence, SeriesEvidence
 from model_code.faults import FaultProfile, find_faults, learn
 from model_code.faults.departures import departures
 from model_code.faults.grid import DayGrid, day_grid
+from model_code.faults.levels import LevelShift, alarmed, shifted_levels
 from model_code.faults.profile import ColumnProfile, learn_column
 from model_code.faults.thresholds import thresholds
 from model_code.settings import Settings
@@ -121,9 +122,21 @@ def test_find_faults__a_level_that_shifted_is_left_to_the_level_test(
     history = known(spec, changed)
     assert find_faults(profile, history, spec, NOW) == ()
     grid = day_grid(history.observations("demand", NOW, NOW - timedelta(days=65)), "demand", NAMES, ZONE, timedelta(hours=1))
+    shift = shifted_levels(profile, history, spec, NOW)["D"]
+    assert shift.score > 0
+    assert timedelta(days=6) < NOW - shift.since < timedelta(days=15)
     (departed,) = departures(profile.feeds["demand"]["demand"], grid, thresholds())
     assert (departed.entity, departed.kind) == ("D", "level")
     assert departed.score > departed.threshold
+
+
+def test_alarmed__marks_the_origins_since_the_shift_and_no_other_series() -> None:
+    origins = tuple(OriginEvidence(origin=NOW - timedelta(days=back), loss=1.0, expected_loss=1.0) for back in (9, 8, 7, 6))
+    series = [SeriesEvidence(name=name, backtest_loss=1.0, origins=origins) for name in ("A", "B")]
+    marked, other = alarmed(series, {"A": LevelShift(since=NOW - timedelta(days=7), score=4.5)})
+    assert [point.alarm for point in marked.origins] == [False, False, True, True]
+    assert marked.level_since == NOW - timedelta(days=7)
+    assert other == series[1]
 
 
 def test_find_faults__columns_in_each_others_place(profile: FaultProfile, spec: UseCaseSpec, loads: pd.DataFrame) -> None:
