@@ -6,6 +6,7 @@ from pathlib import Path
 from model_code.errors import EvenkeelError
 from model_code.settings import Settings
 from monitoring.grafana.boards import BOARDS
+from monitoring.grafana.dashboard import Links
 from monitoring.grafana.page import page
 from monitoring.grafana.provisioning import HERE, ROOT, Addresses, write
 
@@ -21,6 +22,7 @@ def main() -> None:
     provision.add_argument("folder", type=Path)
     provision.add_argument("--prometheus", help="its address as Grafana reaches it; default: the local stack's")
     provision.add_argument("--prefect", help="its address as a browser reaches it; default: the local stack's")
+    provision.add_argument("--reports", help="their address as a browser reaches it; default: the local stack's")
     provision.add_argument("--dashboards", help="the dashboards' folder on Grafana's machine; default: FOLDER/dashboards")
     commands.add_parser("pictures", help="draw docs/dashboards/*.png (needs Prometheus and matplotlib)")
     options = parser.parse_args()
@@ -43,7 +45,11 @@ def _addresses(options: argparse.Namespace) -> Addresses:
     settings = Settings.load()
     return Addresses(
         prometheus=options.prometheus or f"http://{settings.host}:{settings.prometheus_port}",
-        prefect=options.prefect or f"http://{settings.host}:{settings.prefect_port}",
+        links=Links(
+            prefect=options.prefect or f"http://{settings.host}:{settings.prefect_port}",
+            reports=options.reports or f"http://{settings.host}:{settings.reports_port}",
+        ),
+        scrape_seconds=settings.scrape_seconds,
         dashboards=options.dashboards or str((options.folder / "dashboards").resolve()),
     )
 

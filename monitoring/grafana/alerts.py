@@ -20,36 +20,40 @@ LOOK_BACK = schema.RelativeTimeRange(600, 0)  # seconds; an instant query needs 
 FOLDER = "Evenkeel"
 
 
-def alert_groups(catalogue: Sequence[Metric] = CATALOGUE) -> list[dict[str, Any]]:
+def alert_groups(scrape_seconds: float = SCRAPE_SECONDS, catalogue: Sequence[Metric] = CATALOGUE) -> list[dict[str, Any]]:
     """Groups of rules, one for each owner and one of what must not be missing, in the form of a provisioning file.
 
     Every `$` is doubled, since Grafana replaces `$NAME` in such files by variables of its environment. Two of the alerts ask for
     what Prometheus' recording rules keep.
+
+    Args:
+        scrape_seconds: How often is scraped; how long alerts wait follows from it.
+        catalogue: Whose alerts.
     """
     pairs = sorted(((metric.owner, metric, alert) for metric in catalogue for alert in metric.alerts), key=lambda each: each[0])
     groups = {
-        owner: [_of_catalogue(metric, alert) for _, metric, alert in owned]
+        owner: [_of_catalogue(metric, alert, scrape_seconds) for _, metric, alert in owned]
         for owner, owned in groupby(pairs, key=lambda each: each[0])
     }
-    groups["missing"] = [_missing(*labels, expression) for labels, expression in missing().items()]
+    groups["missing"] = [_missing(*labels, expression, scrape_seconds) for labels, expression in missing().items()]
     return [
         {"orgId": 1, "name": f"evenkeel-{name}", "folder": FOLDER, "interval": EVALUATION, "rules": _doubled(rules)}
         for name, rules in groups.items()
     ]
 
 
-def _of_catalogue(metric: Metric, alert: Alert) -> dict[str, Any]:
+def _of_catalogue(metric: Metric, alert: Alert, scrape_seconds: float) -> dict[str, Any]:
     labels = {"severity": alert.severity, "owner": metric.owner} | ({"verdict": alert.hint} if alert.hint else {})
     identity = {"uid": alert.name, "title": alert.name}
-    return identity | _rule(alert.name, alert.expression, alert.wait, labels, summary(alert.summary))
+    return identity | _rule(alert.name, alert.expression, alert.wait_at(scrape_seconds), labels, summary(alert.summary))
 
 
-def _missing(metric: str, name: str, expression: str) -> dict[str, Any]:
+def _missing(metric: str, name: str, expression: str, scrape_seconds: float) -> dict[str, Any]:
     """That a metric is missing is an alert, not silence."""
     told = f"{metric} {name}".strip()
     own = hashlib.sha256(told.encode()).hexdigest()[:16]
     labels = {"severity": "page", "owner": "platform", "metric": metric}
-    wait = f"{round(MISSING_SCRAPES * SCRAPE_SECONDS)}s"
+    wait = f"{round(MISSING_SCRAPES * scrape_seconds)}s"
     identity = {"uid": f"evenkeel-missing-{own}", "title": f"{MISSING}: {told}"}
     return identity | _rule(MISSING, expression, wait, labels, summary(missing_summary(metric, name)))
 

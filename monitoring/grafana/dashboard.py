@@ -3,6 +3,7 @@
 import json
 import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from grafana_foundation_sdk.builders import annotationslist, common, prometheus, stat, statetimeline, text, timeseries
@@ -17,7 +18,6 @@ from monitoring.grafana.panel import Board, Panel, Query, Word
 from monitoring.rules.ruleset import runbook_names
 
 DATASOURCE = "evenkeel-prometheus"  # fixed: provisioned dashboards never resolve ${DS_…}
-PREFECT = "http://127.0.0.1:4200"
 RUNBOOKS = "evenkeel-runbooks"  # the dashboard that holds them: whoever is called at night need not leave Grafana
 MOST_RUNBOOKS = 1_000_000  # numbers to choose from
 NO_RUNBOOK = "No runbook yet."
@@ -27,16 +27,29 @@ MARKS = (("Releases", "release", "blue"), ("Actions", "action", "orange"), ("Inc
 Made = Any  # the builders of panels share methods, not a type
 
 
+@dataclass(frozen=True)
+class Links:
+    """Addresses outside of Grafana, as a reader's browser reaches them: hidden variables of every dashboard.
+
+    Attributes:
+        prefect: Prefect's pages.
+        reports: Evidently's reports for people.
+    """
+
+    prefect: str = "http://127.0.0.1:4200"
+    reports: str = "http://127.0.0.1:9466"
+
+
 def as_json(made: schema.Dashboard) -> str:
     """A dashboard as a file that Grafana provisions: sorted, so that a change is one line."""
     return json.dumps(made, cls=JSONEncoder, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def build(board: Board, prefect: str = PREFECT) -> schema.Dashboard:
+def build(board: Board, links: Links = Links()) -> schema.Dashboard:
     """The dashboard as the schema package knows it.
 
     Args:
-        prefect: Address of Prefect's pages, for links.
+        links: Addresses outside.
 
     Raises:
         ValueError: A value that Grafana's schema does not allow.
@@ -52,7 +65,7 @@ def build(board: Board, prefect: str = PREFECT) -> schema.Dashboard:
         .refresh("30s")
         .tooltip(schema.DashboardCursorSync.CROSSHAIR)
         .links(_links())
-        .variables(_variables(prefect))
+        .variables(_variables(links))
         .annotations([_annotation(*mark) for mark in MARKS])
     )
     number = 0
@@ -72,7 +85,7 @@ def runbook_board(pages: Mapping[str, str]) -> schema.Dashboard:
         pages: Alert -> its runbook in Markdown.
     """
     made = built.Dashboard("Evenkeel: runbooks").uid(RUNBOOKS).tags(["evenkeel"]).readonly().links(_links())
-    made = made.description("What each alert means, and what to do about it.").timezone("utc").variables(_variables(PREFECT))
+    made = made.description("What each alert means, and what to do about it.").timezone("utc").variables(_variables(Links()))
     for alert, number in runbook_numbers().items():
         page = text.Panel().mode(text_schema.TextMode.MARKDOWN).content(pages.get(alert, NO_RUNBOOK))
         made = made.with_panel(page.id(number).title(alert).span(24).height(14))
@@ -86,15 +99,21 @@ def runbook_numbers() -> dict[str, int]:
 
 def _links() -> list[Builder[schema.DashboardLink]]:
     others = built.DashboardLink("Evenkeel").type(schema.DashboardLinkType.DASHBOARDS).tags(["evenkeel"]).include_vars(True)
-    prefect = built.DashboardLink("Runs in Prefect").type(schema.DashboardLinkType.LINK).url("${prefect}/runs")
-    return [others.keep_time(True), prefect.target_blank(True).icon("external link")]
+    outside = {"Runs in Prefect": "${prefect}/runs", "Reports": "${reports}"}
+    return [
+        others.keep_time(True),
+        *(
+            built.DashboardLink(title).type(schema.DashboardLinkType.LINK).url(url).target_blank(True).icon("external link")
+            for title, url in outside.items()
+        ),
+    ]
 
 
-def _variables(prefect: str) -> list[Builder[schema.VariableModel]]:
+def _variables(links: Links) -> list[Builder[schema.VariableModel]]:
     return [
         _variable("usecase", "Use case", USECASES, several=False),
         _variable("series", "Series", SERIES, several=True),
-        built.ConstantVariable("prefect").value(prefect),
+        *(built.ConstantVariable(name).value(address) for name, address in asdict(links).items()),
     ]
 
 

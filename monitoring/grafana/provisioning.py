@@ -1,7 +1,7 @@
 """Everything that Grafana reads at its start, as files: datasource, dashboards, alert rules."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import yaml
 from model_code.errors import ConfigurationError
 from monitoring.grafana.alerts import FOLDER, alert_groups
 from monitoring.grafana.boards import BOARDS
-from monitoring.grafana.dashboard import DATASOURCE, PREFECT, RUNBOOKS, as_json, build, runbook_board
+from monitoring.grafana.dashboard import DATASOURCE, RUNBOOKS, Links, as_json, build, runbook_board
 from monitoring.rules.ruleset import runbook_names
 
 ROOT = Path(__file__).parents[2]
@@ -24,24 +24,24 @@ class Addresses:
 
     Attributes:
         prometheus: As Grafana's server reaches it.
-        prefect: As a reader's browser reaches it.
+        links: As a reader's browser reaches them.
         dashboards: Folder of the dashboards, on Grafana's machine.
         scrape_seconds: How often Prometheus scrapes; rates look over at least four scrapes.
     """
 
     prometheus: str = "http://127.0.0.1:9467"
-    prefect: str = PREFECT
+    links: Links = field(default_factory=Links)
     dashboards: str = "/var/lib/grafana/dashboards/evenkeel"
     scrape_seconds: float = 15.0
 
 
 def files(where: Addresses = Addresses()) -> dict[str, str]:
     """Path below the folder -> content of each file, in the order of reading."""
-    made = {f"dashboards/{board.name}.json": as_json(build(board, where.prefect)) for board in BOARDS}
+    made = {f"dashboards/{board.name}.json": as_json(build(board, where.links)) for board in BOARDS}
     made[f"dashboards/{RUNBOOKS.removeprefix('evenkeel-')}.json"] = as_json(runbook_board(runbooks()))
     made["provisioning/datasources/evenkeel.yaml"] = _yaml({"apiVersion": 1, "datasources": [_datasource(where)]})
     made["provisioning/dashboards/evenkeel.yaml"] = _yaml({"apiVersion": 1, "providers": [_provider(where)]})
-    made["provisioning/alerting/evenkeel.yaml"] = _yaml({"apiVersion": 1, "groups": alert_groups()})
+    made["provisioning/alerting/evenkeel.yaml"] = _yaml({"apiVersion": 1, "groups": alert_groups(where.scrape_seconds)})
     return made
 
 

@@ -66,7 +66,12 @@ def test_dashboards__panels_lie_beside_each_other_with_numbers_of_their_own(name
 def test_dashboards__name_one_datasource_both_variables_and_three_kinds_of_marks(name: str) -> None:
     assert "${DS_" not in MADE[name]
     assert {found["uid"] for found in _found(DASHBOARDS[name], "datasource")} == {DATASOURCE, "-- Grafana --"}
-    assert [variable["name"] for variable in DASHBOARDS[name]["templating"]["list"]] == ["usecase", "series", "prefect"]
+    assert [variable["name"] for variable in DASHBOARDS[name]["templating"]["list"]] == [
+        "usecase",
+        "series",
+        "prefect",
+        "reports",
+    ]
     marks = [each["target"]["tags"] for each in DASHBOARDS[name]["annotations"]["list"]]
     assert marks == [["evenkeel", "$usecase", kind] for kind in ("release", "action", "incident")]
 
@@ -156,10 +161,12 @@ def test_provision__writes_the_addresses_of_an_installation(tmp_path: Path, monk
     stale.write_text("{}")
     given = ["--prometheus", "http://prometheus:9090", "--prefect", "https://prefect.example.org"]
     monkeypatch.setattr(sys, "argv", ["grafana", "provision", str(tmp_path), *given])
+    monkeypatch.setenv("EVENKEEL_SCRAPE_SECONDS", "1")
     program.main()
     assert not stale.exists()
     datasource = yaml.safe_load((tmp_path / "provisioning/datasources/evenkeel.yaml").read_text())["datasources"][0]
     assert (datasource["uid"], datasource["url"]) == (DATASOURCE, "http://prometheus:9090")
+    assert datasource["jsonData"]["timeInterval"] == "1s"
     provider = yaml.safe_load((tmp_path / "provisioning/dashboards/evenkeel.yaml").read_text())["providers"][0]
     assert Path(provider["options"]["path"]) == tmp_path / "dashboards"
     assert '"https://prefect.example.org"' in (tmp_path / "dashboards/loop.json").read_text()

@@ -75,6 +75,11 @@ def _judged(series: str, chance: np.random.Generator) -> Iterator[Told]:
     yield _daily("bad_origins", bad, series=series)
     yield _daily("scored_origins", since, series=series)
     yield _daily("coverage", 0.9 + chance.normal(0, 0.01, plot.DAYS) - slipped, series=series)
+    width = np.where(np.arange(plot.DAYS) >= plot.RECALIBRATED, 4.6, 4.1) * backtest
+    yield _daily("interval_width", width * (1 + chance.normal(0, 0.01, plot.DAYS)), series=series)
+    yield _daily(
+        "anomaly_share", np.abs(chance.normal(0.002, 0.001, plot.DAYS)) + 0.05 * np.maximum(ratio - 1.5, 0), series=series
+    )
     yield _daily("bias", chance.normal(0, 30, plot.DAYS) + hit * 240 * during(plot.SHIFT, plot.RETRAINED), series=series)
     yield _daily("level_cusum", cusum, series=series)
     yield _daily("level_threshold", np.full(plot.DAYS, LEVEL_THRESHOLD), series=series)
@@ -126,6 +131,7 @@ def _inputs(chance: np.random.Generator) -> Iterator[Told]:
         worse = 0.9 * during(*plot.SLICE) if value == "18" else np.zeros(plot.DAYS)
         yield _daily("slice_loss_ratio", 1 + chance.normal(0, 0.06, plot.DAYS) + worse, dimension=dimension, value=value)
         yield _daily("slice_departs", (worse > 0).astype(float), dimension=dimension, value=value)
+    yield _daily("estimate_error", np.abs(0.12 + chance.normal(0, 0.03, plot.DAYS)))
     estimate = 1 + chance.normal(0, 0.08, plot.DAYS) + 0.7 * during(plot.BAD_RELEASE, plot.ROLLED_BACK)
     yield _daily("estimated_loss_ratio", estimate + 0.4 * during(plot.SHIFT, plot.RETRAINED))
 

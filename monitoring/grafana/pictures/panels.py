@@ -54,7 +54,10 @@ class Drawn:
 
 def draw(axes: Axes, drawn: Drawn) -> None:
     """Draw one panel."""
-    KINDS[drawn.panel.kind](axes, drawn)
+    if drawn.lines or not drawn.panel.queries:
+        KINDS[drawn.panel.kind](axes, drawn)
+    else:
+        _big(axes, "no data", FAINT)
 
 
 def _lines(axes: Axes, drawn: Drawn) -> None:
@@ -87,18 +90,14 @@ def _states(axes: Axes, drawn: Drawn) -> None:
 
 
 def _number(axes: Axes, drawn: Drawn) -> None:
-    line = drawn.lines[0] if drawn.lines else None
-    text, color = "no data", FAINT
-    if line is not None:
-        value = float(line.values[-1])
-        word = {word.value: word for word in drawn.panel.words}.get(round(value))
-        text = word.text if word else written(value, drawn.panel.unit)
-        color = {"green": "#2F8F3A", "red": LIMIT}.get(word.color, INK) if word else "#2F6FDE"
-    _big(axes, text, color)
+    value = float(drawn.lines[0].values[-1])
+    word = {word.value: word for word in drawn.panel.words}.get(round(value))
+    text = word.text if word else written(value, drawn.panel.unit)
+    _big(axes, text, {"green": "#2F8F3A", "red": LIMIT}.get(word.color, INK) if word else "#2F6FDE")
 
 
 def _name(axes: Axes, drawn: Drawn) -> None:
-    _big(axes, ", ".join(line.name for line in drawn.lines) or "no data", "#2F6FDE")
+    _big(axes, ", ".join(line.name for line in drawn.lines), "#2F6FDE")
 
 
 def _listed(axes: Axes, drawn: Drawn) -> None:
