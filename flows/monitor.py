@@ -15,7 +15,6 @@ from flows.told import TOLD
 from model_code.installation import Installation
 from model_code.ledger import Entry
 from monitoring import judgement
-from monitoring.annotations import annotate
 from monitoring.gauges import Gauge, GaugeStore
 from monitoring.readings import readings
 from monitoring.recovery import recovery_of
@@ -48,7 +47,6 @@ def monitor(params: MonitorParams) -> dict[str, Any]:
     effects = carry_out(place, seen, now.to_pydatetime(), get_run_logger())
     if verdict.action != "hold":
         look(f"{BREACH}.{verdict.action}", params.usecase, now.isoformat(), reasons=list(verdict.reasons))
-    annotate(place.settings, place.sql, params.usecase)
     tell(place)
     kept = keep_report(place, now, found, seen)
     return verdict.model_dump(mode="json") | {

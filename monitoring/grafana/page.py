@@ -13,9 +13,9 @@ Made by `python -m monitoring.grafana write` from `monitoring/grafana/boards/` a
   `paths.provisioning`). Committed under `monitoring/grafana/` as they are for one machine.
 - **Datasource**: always `evenkeel-prometheus`. **Variables**: `usecase`, and `series` where a metric is told for each.
 - **Dashed lines** are thresholds, the very numbers that the policy uses, exported as `evenkeel_threshold`.
-- **Marks** on every dashboard: releases, actions and incidents of the ledger, written by the monitor flow as annotations with the tags
-  `evenkeel`, use case, kind (`EVENKEEL_GRAFANA_URL`, `EVENKEEL_GRAFANA_TOKEN` of a service account that may write annotations). What a
-  failure left out, the next run writes; `python -m monitoring.annotations USECASE` writes it now.
+- **Marks** on every dashboard: releases, actions and incidents of the ledger, written as annotations at the end of the flows
+  `monitor` and `act`, where the ledger recorded them, with the tags `evenkeel`, use case, kind (`EVENKEEL_GRAFANA_URL`,
+  `EVENKEEL_GRAFANA_TOKEN` of a service account that may write annotations). What a failure left out, the next run writes; `python -m monitoring.annotations USECASE` writes it now.
 - **Runbooks** are a dashboard of their own; each panel links to those of its metrics' alerts.
 - **Alert rules** in `provisioning/alerting/` are the catalogue's and one for each metric that must not be missing, for places without
   Alertmanager. Where Alertmanager runs, leave that file out, or one is told everything twice. Two of them ask for what Prometheus'
