@@ -30,6 +30,7 @@ TABLE = sa.Table(
     sa.Column("error", sa.String),
 )
 MAX_ERROR = 500
+OFTEN_SENT = 3  # an event is sent again only where no run came of it
 Key = tuple[str, datetime]
 
 
@@ -141,6 +142,18 @@ class Incidents:
             query = query.where(TABLE.c.due_at.is_not(None))
         with sql.transaction(self._engine) as connection:
             return [Incident(**row) for row in connection.execute(query).mappings()]
+
+    def overdue_since(self) -> datetime | None:
+        """When the oldest of those was received that Prefect never took, or whose events started no look time and again.
+
+        One that has just been sent, or whose run is under way, is none of them; one that was given up is, until it ends.
+        """
+        unsent = sa.and_(TABLE.c.sent == 0, TABLE.c.due_at.is_not(None))
+        unseen = sa.and_(TABLE.c.sent >= OFTEN_SENT, TABLE.c.ended_at.is_(None), TABLE.c.usecase.is_not(None))
+        query = sa.select(sa.func.min(TABLE.c.received_at, type_=sql.UtcTime))
+        with sql.transaction(self._engine) as connection:
+            found: datetime | None = connection.execute(query.where(TABLE.c.looked_at.is_(None), sa.or_(unsent, unseen))).scalar()
+        return found
 
     def next_due(self) -> datetime | None:
         """When the next one falls due."""

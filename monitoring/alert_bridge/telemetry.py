@@ -42,7 +42,7 @@ class Telemetry:
 
 
 class _Waiting(Collector):
-    """How many incidents have something left to send, and since when."""
+    """How many incidents no flow has looked at yet, and how long the oldest has waited for more than a run that is on its way."""
 
     def __init__(self, incidents: Incidents, sender: Sender, clock: Callable[[], datetime]) -> None:
         self._incidents, self._sender, self._clock = incidents, sender, clock
@@ -51,9 +51,9 @@ class _Waiting(Collector):
         yield from (GaugeMetricFamily(name, BY_NAME[name].help) for name in (WAITING, OLDEST, PREFECT))
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        waiting = self._incidents.all(waiting=True)
-        oldest = max(((self._clock() - each.received_at).total_seconds() for each in waiting), default=0.0)
-        yield GaugeMetricFamily(WAITING, BY_NAME[WAITING].help, len(waiting))
-        yield GaugeMetricFamily(OLDEST, BY_NAME[OLDEST].help, oldest)
+        since = self._incidents.overdue_since()
+        waited = 0.0 if since is None else (self._clock() - since).total_seconds()
+        yield GaugeMetricFamily(WAITING, BY_NAME[WAITING].help, len(self._incidents.all(waiting=True)))
+        yield GaugeMetricFamily(OLDEST, BY_NAME[OLDEST].help, waited)
         if self._sender.prefect_answers is not None:
             yield GaugeMetricFamily(PREFECT, BY_NAME[PREFECT].help, float(self._sender.prefect_answers))

@@ -419,6 +419,21 @@ def test_send_due__gives_up_after_many_events_and_says_so(
     assert incidents.all(waiting=True) == []
 
 
+def test_overdue_since__is_told_of_what_prefect_never_took_or_no_run_came_of(
+    engine: sa.Engine, sender: Sender, prefect: PrefectServer, clock: Clock
+) -> None:
+    incidents = kept(engine, clock, alert("demand"))
+    told = [incidents.overdue_since()]
+    for _ in range(MOST_SENT + 1):
+        sender.send_due()
+        told.append(incidents.overdue_since())
+        clock.forward(timedelta(hours=1))
+    kept(engine, clock, alert("demand", status="resolved"))
+
+    assert told == [NOON, None, None, *[NOON] * (MOST_SENT - 1)]
+    assert incidents.overdue_since() is None
+
+
 def test_send_due__of_an_alert_of_no_use_case_waits_for_no_look(
     engine: sa.Engine, sender: Sender, prefect: PrefectServer, clock: Clock
 ) -> None:
