@@ -6,7 +6,7 @@ origins. Where truth comes so late that the procedure saw too little of the trou
 pays for having been picked: its confidence is shared out among the slate.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from model_code.bundle import Bundle
 from model_code.cases import Cases, build_cases
 from model_code.challenger import Evaluated, Progress, evaluate, history_split
 from model_code.data.known import KnownHistory
-from model_code.evaluation import per_origin
+from model_code.evaluation import per_origin, row_loss
 from model_code.replay import cases_of, replay
 from model_code.series import COMPLETE
 from model_code.specification import Candidate
@@ -67,9 +67,13 @@ def retrain(
     trouble_since: pd.Timestamp,
     *,
     seed: int,
+    scope: Collection[str] = (),
     progress: Progress = lambda _: None,
 ) -> Retrained:
     """Judge the slate on the origins since `trouble_since` and fit its leader on everything known now.
+
+    Args:
+        scope: Entities that asked for it; the others must not pay for them (`policy.scope_tolerance`). Empty: all asked.
 
     Raises:
         TooLittleData: Not enough origins.
@@ -89,10 +93,14 @@ def retrain(
         )
     told = {origin: [each for each in _told(cases, history, origin) if each >= trouble_since] for origin in judged_on}
     losses = _follow_the_leader(walked, candidates, before, told)
-    losses["champion"] = _champion_losses(usecase, champion, cases, history, judged_on, now)
+    reigning = _champion_answers(usecase, champion, cases, history, judged_on, now)
+    answered = per_origin(reigning, usecase.spec).set_index("origin")["loss"]
+    losses["champion"] = answered.reindex(pd.DatetimeIndex(judged_on)).reset_index(drop=True)
     leader = _leader(walked, [*before, *judged_on])
     best = np.array([_loss_on(walked[leader], [origin]) for origin in judged_on])
     verdict = _verdict(usecase, losses, best, len(candidates))
+    if scope:
+        verdict = _borne(usecase, verdict, reigning, walked[leader].scored, scope)
     return Retrained(evaluate(usecase, history, now, [candidates[leader]], seed=seed), verdict, losses)
 
 
@@ -143,14 +151,33 @@ def _follow_the_leader(
     return pd.DataFrame(rows, columns=["origin", "challenger", "leader", "told"])
 
 
-def _champion_losses(
+def _borne(
+    usecase: UseCase, verdict: PairedVerdict, reigning: pd.DataFrame, challenging: pd.DataFrame, scope: Collection[str]
+) -> PairedVerdict:
+    """The verdict, unless an entity that asked for nothing would lose more than the tolerance by the model for others."""
+    judged = challenging[challenging["origin"].isin(reigning["origin"].unique())]
+    before, after = (_entity_loss(rows, usecase.spec.task) for rows in (reigning, judged))
+    others = before.index.difference(pd.Index(list(scope)))
+    limit = (1 + usecase.spec.policy.scope_tolerance) * before[others]
+    paying = sorted(others[~(after.reindex(others) <= limit)])
+    if not (verdict.better and paying):
+        return verdict
+    return verdict.model_copy(update={"better": False, "reason": f"{', '.join(paying)} would pay for it; {verdict.reason}"})
+
+
+def _entity_loss(rows: pd.DataFrame, task: str) -> "pd.Series[float]":
+    told = rows[rows["truth"].notna()]
+    loss = row_loss(told["value"].to_numpy(float), told["truth"].to_numpy(float), task)
+    return pd.Series(loss, index=told["entity"].to_numpy(), dtype=float).groupby(level=0).mean()
+
+
+def _champion_answers(
     usecase: UseCase,
     champion: Bundle,
     cases: Cases,
     history: KnownHistory,
     origins: Sequence[pd.Timestamp],
     now: pd.Timestamp,
-) -> pd.Series:
+) -> pd.DataFrame:
     asked = cases_of(champion, usecase, history, cases.of(origins))
-    answered = per_origin(replay(champion, asked, history.truth(now)), usecase.spec)
-    return answered.set_index("origin")["loss"].reindex(pd.DatetimeIndex(list(origins))).reset_index(drop=True)
+    return replay(champion, asked, history.truth(now))

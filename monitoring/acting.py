@@ -16,6 +16,8 @@ from monitoring.judgement import Judgement, look
 
 ASKED_BY = "asked_by"
 APPROVAL = "approval"
+ASKED = "asked"
+ALREADY = "somebody is being asked already"
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,8 @@ def retrain(
     pointer = place.pointers.get(place.usecase.name)
     if pointer is None:
         raise PromotionRefused(f"{place.usecase.name} has no champion to retrain", hint="run search, train and promote first")
-    result = judge_slate(place.usecase, history, place.bundle(pointer.wanted), now, since, seed=seed, progress=progress)
+    champion, scope = place.bundle(pointer.wanted), seen.verdict.scope
+    result = judge_slate(place.usecase, history, champion, now, since, seed=seed, scope=scope, progress=progress)
     bundle = bundle_of(place, history, now, result.evaluated, seed=seed, quiet_until=since)
     version = register(place, bundle, result.evaluated)
     better = result.verdict.better
@@ -182,6 +185,9 @@ def consented(
     if request.force or not is_needed(rule, action):
         return None
     verdict, evidence = seen.verdict.model_dump(mode="json"), seen.evidence
+    if _being_asked(place, now, request, action, evidence.champion):
+        return Answer(False, "", ALREADY)
+    _note_asked(place, now, request, action, evidence.champion)
     answer = ask(Proposal(evidence.usecase, action, evidence.champion, to_version, seen.verdict.reasons, verdict, rule.timeout))
     place.ledger.append(
         Entry(
@@ -197,6 +203,35 @@ def consented(
         )
     )
     return answer
+
+
+def _note_asked(place: Installation, now: pd.Timestamp, request: Request, action: str, champion: str | None) -> None:
+    place.ledger.append(
+        Entry(
+            phase="note",
+            usecase=place.usecase.name,
+            action=ASKED,
+            actor=request.actor,
+            reason=f"a person is asked for {action}",
+            from_version=champion,
+            evidence={"asked": action, ASKED_BY: request.reason},
+            at=now.to_pydatetime(),
+        )
+    )
+
+
+def _being_asked(place: Installation, now: pd.Timestamp, request: Request, action: str, champion: str | None) -> bool:
+    """Whether another request waits for a person by now about the same move; one that was killed asks again itself."""
+    notes = [entry for entry in place.ledger.entries(place.usecase.name) if entry.phase == "note"]
+    asked = [number for number, note in enumerate(notes) if note.action == ASKED]
+    if not asked:
+        return False
+    last, entry = asked[-1], notes[asked[-1]]
+    answered = any("proposed" in later.evidence for later in notes[last + 1 :])
+    same_move = (entry.evidence.get("asked"), entry.from_version) == (action, champion)
+    same_request = (entry.actor, entry.evidence.get(ASKED_BY)) == (request.actor, request.reason)
+    waits = entry.at <= now < entry.at + place.usecase.spec.approval.timeout
+    return waits and same_move and not answered and not same_request
 
 
 def carried_out(action: str, place: Installation, now: pd.Timestamp, request: Request) -> Entry | None:

@@ -13,7 +13,7 @@ from flows.demo.scenario import COLD, HOLIDAY, Scenario
 from flows.demo.stage import Stage
 from model_code.origins import latest_origin
 
-ACTING = ("rollback", "retrain")  # what an Automation starts a flow for; a wish to recalibrate is only told, as yet
+ACTING = ("rollback", "retrain", "recalibrate")  # what an Automation starts a flow for
 
 
 @dataclass

@@ -14,7 +14,7 @@ from model_code.installation import Installation
 from model_code.ledger import Entry
 from model_code.predictions import Prediction
 from model_code.specification import Approval
-from monitoring.acting import Request, roll_back
+from monitoring.acting import ALREADY, Request, roll_back
 from monitoring.consent import NOBODY, Answer, Proposal, is_needed
 from monitoring.judgement import look
 from tests.flows.running import Runs, completed, until
@@ -94,13 +94,42 @@ def test_roll_back__without_anybody_to_ask_stays_closed(make: Make) -> None:
     assert NOBODY in notes(place)[0].reason
 
 
+def test_roll_back__while_a_person_is_asked_another_event_asks_nobody(make: Make) -> None:
+    place, others = make(), list[str]()
+
+    def ask(_: Proposal) -> Answer:
+        for event in ("event 2", "event 3"):
+            done = roll_back(place, at(NOW), Request("monitor", event), ask=unexpected)
+            others.append(str(done.answer))
+        return Answer(True, "Ada", "")
+
+    done = roll_back(place, at(NOW), MONITOR, ask=ask)
+
+    assert done.entry is not None
+    assert others == [f"not approved: {ALREADY}"] * 2
+    assert len(notes(place)) == 1
+
+
+def test_roll_back__killed_while_it_waited_asks_again(make: Make) -> None:
+    place = make()
+
+    def die(_: Proposal) -> Answer:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        roll_back(place, at(NOW), MONITOR, ask=die)
+
+    assert roll_back(place, at(NOW), MONITOR, ask=lambda _: Answer(True, "Ada", "")).entry is not None
+
+
+def unexpected(_: Proposal) -> Answer:
+    raise AssertionError("nobody should be asked")
+
+
 def test_roll_back__forced_by_a_person_asks_nobody(make: Make) -> None:
     place = make()
 
-    def ask(_: Proposal) -> Answer:
-        raise AssertionError
-
-    done = roll_back(place, at(NOW), Request(**PEOPLE), ask=ask)  # type: ignore[arg-type]
+    done = roll_back(place, at(NOW), Request(**PEOPLE), ask=unexpected)  # type: ignore[arg-type]
 
     assert done.entry is not None
     assert notes(place) == []
