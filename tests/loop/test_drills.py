@@ -32,6 +32,7 @@ def told(outcome: Outcome) -> str:
     return "\n".join([*map(str, outcome.findings), *outcome.harms])
 
 
+@pytest.mark.timeout(600)
 def test_drill__a_bad_release_is_rolled_back(started: Path, tmp_path: Path) -> None:
     script = draw("bad_release", 3).model_copy(update={"lead_in": 1, "days": 6})
     course, outcome = played(started, tmp_path, script)
@@ -40,6 +41,7 @@ def test_drill__a_bad_release_is_rolled_back(started: Path, tmp_path: Path) -> N
     assert (back.from_version, back.to_version, course.forced) == ("2", "1", {"2"})
 
 
+@pytest.mark.timeout(600)
 def test_drill__truth_that_is_a_week_late_is_waited_for(started: Path, tmp_path: Path) -> None:
     script = draw("truth_delayed", 1).model_copy(update={"lead_in": 2, "days": 13})
     _, outcome = played(started, tmp_path, script)
