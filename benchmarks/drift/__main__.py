@@ -26,6 +26,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--quick", action="store_true")
     asked.add_argument("--calibrate", action="store_true")
+    asked.add_argument("--every", type=int, default=1, help="ask Evidently about every so many-th fortnight only")
     options = asked.parse_args()
     warnings.simplefilter("ignore")
     if options.calibrate:
@@ -44,7 +45,8 @@ def main() -> None:
         for what, where in ON.items():
             began = time.perf_counter()
             said[f"{name} on {where}"] = rivals.kept(
-                CACHE / mark[:16] / f"{name}-{what}.json", lambda ask=ask, what=what: ask(found, changes, what)
+                CACHE / mark[:16] / f"{name}-{what}-{options.every}.json",
+                lambda ask=ask, what=what: ask(found, changes, what, options.every),
             )
             print(f"{name} on {where}: {time.perf_counter() - began:.0f} s", flush=True)
     pairs = results.pairs_of(found)

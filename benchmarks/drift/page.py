@@ -13,10 +13,23 @@ BEGIN, END = "<!-- drift -->", "<!-- /drift -->"
 
 def table(result: dict[str, Any]) -> str:
     """All contestants, one line each."""
-    heads = ["", "false alarms per entity-year", "found of 200", *KINDS, "found at 2 false alarms a year", "area under ROC"]
+    heads = [
+        "",
+        "entity-years",
+        "false alarms per entity-year",
+        "found of 200",
+        *KINDS,
+        "found at 2 false alarms a year",
+        "area under ROC",
+    ]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for one in result["contestants"]:
-        cells = [one["name"], one["false_alarms_per_entity_year"], f"{one['found']} ({one['found'] / one['of']:.0%})"]
+        cells = [
+            one["name"],
+            one["entity_years"],
+            one["false_alarms_per_entity_year"],
+            f"{one['found']} ({one['found'] / one['of']:.0%})",
+        ]
         cells += [one["by_kind"][kind] for kind in KINDS]
         cells += [one["found_at_two_a_year"], f"{one['auc']:.3f}"]
         lines.append("| " + " | ".join(map(str, cells)) + " |")

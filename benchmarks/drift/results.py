@@ -27,12 +27,14 @@ def ours_said(found: Mapping[str, World], changes: Sequence[Changed]) -> Said:
 
 def told(name: str, said: Said, changes: Sequence[Changed], pairs: Sequence[tuple[int, int]]) -> dict[str, Any]:
     """One contestant's figures; a negative of the ROC is a pair of weeks that follow each other, a positive the two of an injection."""
-    years = len(said.score) / WEEKS
+    asked = np.array(said.score)[np.isfinite(said.score)]
+    years = len(asked) / WEEKS
     hit = [any(pair) for pair in said.changed_alarm]
     calm, moved = _pairs(said.score, pairs), np.array([max(pair) for pair in said.changed_score])
-    limit = np.quantile(said.score, 1 - 2 / WEEKS)
+    limit = np.quantile(asked, 1 - 2 / WEEKS)
     return {
         "name": name,
+        "entity_years": round(years, 1),
         "false_alarms_per_entity_year": round(sum(said.alarm) / years, 2),
         "found": sum(hit),
         "of": len(hit),
@@ -122,7 +124,8 @@ def _by_kind(changes: Sequence[Changed], hit: Sequence[bool]) -> dict[str, str]:
 
 
 def _pairs(score: Sequence[float], pairs: Sequence[tuple[int, int]]) -> np.ndarray:
-    return np.array([max(score[a], score[b]) for a, b in pairs])
+    both = np.array([[score[a], score[b]] for a, b in pairs]).max(axis=1)
+    return np.asarray(both[np.isfinite(both)])
 
 
 def _auc(calm: np.ndarray, moved: np.ndarray) -> float:

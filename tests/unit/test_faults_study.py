@@ -1,0 +1,79 @@
+"""The study's own parts: what is injected, which weeks count, how figures come from verdicts."""
+
+import numpy as np
+import pytest
+
+from benchmarks.drift import results
+from benchmarks.drift.counted import counted
+from benchmarks.drift.injections import Injection, injected
+from benchmarks.drift.panels import Panel
+from benchmarks.drift.registered import Part
+from benchmarks.drift.rivals import Said
+from model_code.faults.grid import DayGrid
+
+FIRST = 10
+
+
+def grid(days: int = 24, start: str = "2015-01-05") -> DayGrid:
+    hours = 100.0 + np.arange(days * 24).reshape(days, 24, 1) % 24 + 0.01 * np.arange(days)[:, None, None]
+    return DayGrid(
+        np.datetime64(start) + np.arange(days), ("A", "B", "C"), np.concatenate([hours, 3 * hours, 1.1 * hours], axis=2)
+    )
+
+
+def change(kind: str, sign: int = 1, partner: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    before = grid()
+    after = injected(before, Injection(kind, "p", 0, FIRST, sign, partner), FIRST)
+    assert np.array_equal(after.values[:FIRST], before.values[:FIRST])
+    return before.values[FIRST:], after.values[FIRST:]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_injected__level_and_scale_are_of_the_registered_size(sign: int) -> None:
+    before, after = change("level", sign)
+    assert np.allclose(after[:, :, 0] / before[:, :, 0], 1 + sign * 0.05)
+    before, after = change("scale", sign)
+    assert np.allclose(after[:, :, 0].mean(axis=1), before[:, :, 0].mean(axis=1))
+    assert np.allclose(np.ptp(after[:, :, 0], axis=1) / np.ptp(before[:, :, 0], axis=1), 1 + sign * 0.1)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_injected__a_clock_moves_every_value_by_an_hour(sign: int) -> None:
+    before, after = change("clock", sign)
+    whole, moved = before[:, :, 0].ravel(), after[:, :, 0].ravel()
+    assert np.allclose(moved[1:-1], whole[:-2] if sign > 0 else whole[2:])
+    assert np.array_equal(before[:, :, 1:], after[:, :, 1:])
+
+
+def test_injected__stuck_keeps_the_last_value_and_swapped_exchanges() -> None:
+    _, after = change("stuck")
+    assert set(after[:, :, 0].ravel()) == {grid().values[FIRST - 1, -1, 0]}
+    before, after = change("swapped", partner=2)
+    assert np.array_equal(after[:, :, [0, 2, 1]], before[:, :, [2, 0, 1]])
+
+
+def test_counted__leaves_out_years_of_holes_and_of_drift_and_says_why() -> None:
+    years = grid(800, "2014-01-01")
+    years.values[400:420, :, 1] = np.nan
+    years.values[365:, :, 2] *= 1.2
+    part = Part("p", years.entities, ((np.datetime64("2015-01-01"), np.datetime64("2015-12-31")),))
+    found = counted(Panel("p", years, np.zeros((800, 3, 0))), part)
+    assert found.kept == ("A 2015-01-01..2015-12-31",)
+    assert [line.split(": ")[1][:9] for line in found.excluded] == ["5% of its", "mean load"]
+    assert len(found.weeks) == 51
+    assert {(int(years.days[last].astype(int)) + 3) % 7 for _, last in found.weeks} == {6}
+
+
+def test_told__counts_what_was_asked_and_ranks_by_score() -> None:
+    said = Said(
+        [0.1, 0.2, float("nan"), 3.0], [False, False, False, True], [[0.5, 2.0], [4.0, 0.0]], [[False, True], [True, False]]
+    )
+
+    class One:
+        def __init__(self, kind: str) -> None:
+            self.change = Injection(kind, "p", 0, 0, 1)
+
+    told = results.told("x", said, [One("level"), One("clock")], [(0, 1), (1, 2), (1, 3)])  # type: ignore[list-item]
+    assert told["false_alarms_per_entity_year"] == pytest.approx(52 / 3, abs=0.01)
+    assert (told["found"], told["found_in_first_week"], told["by_kind"]["level"]) == (2, 1, "1 of 1")
+    assert told["auc"] == pytest.approx(0.75)
