@@ -130,11 +130,20 @@ class OwnPrometheus:
         found = self._ask("query_range", {"query": question} | span)
         return [Series(each["metric"], [_point(point) for point in each["values"]]) for each in found["result"]]
 
+    def values(self, label: str, match: str) -> list[str]:
+        """Values of a label among the series that a selector matches, as a dashboard's variable asks.
+
+        Raises:
+            PrometheusFailed: It cannot be asked so.
+        """
+        found: list[str] = self._ask(f"label/{label}/values", {"match[]": match})
+        return found
+
     def _ask(self, way: str, parameters: Mapping[str, str]) -> Any:
-        answer = self._client.post(f"/api/v1/{way}", data=dict(parameters))
+        answer = self._client.get(f"/api/v1/{way}", params=dict(parameters))
         told = answer.json()
         if told.get("status") != "success":
-            raise PrometheusFailed(f"{parameters['query']}: {told.get('error', answer.status_code)}")
+            raise PrometheusFailed(f"{next(iter(parameters.values()))}: {told.get('error', answer.status_code)}")
         return told["data"]
 
     def _wait(self) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 import shutil
 import threading
 import time
@@ -26,8 +27,9 @@ from monitoring.alert_bridge.prefect_api import PrefectApi
 from monitoring.alert_bridge.sender import Sender
 from monitoring.alert_bridge.telemetry import Telemetry as BridgeTelemetry
 from monitoring.gauges import Gauge, GaugeStore
-from monitoring.grafana.asked import asked
+from monitoring.grafana.asked import asked, legend
 from monitoring.grafana.boards import BOARDS
+from monitoring.grafana.dashboard import SERIES, USECASES
 from monitoring.grafana.prometheus import OwnPrometheus, PrometheusFailed
 from monitoring.stored_metrics import StoredMetrics
 from services.forecaster.telemetry import Answered, telemetry
@@ -161,6 +163,22 @@ def test_panels__every_query_has_data_in_a_real_prometheus(prometheus: OwnPromet
         empty = without_data(prometheus, {name: questions[name] for name in empty})
         time.sleep(0.2)
     assert empty == set(), "panels without data"
+
+
+def test_panels__legends_name_labels_that_the_answers_have(prometheus: OwnPrometheus) -> None:
+    for question, query in QUERIES.items():
+        for series in prometheus.now(asked(query, USECASE, interval="1m")):
+            assert "{{" not in legend(query, series.labels), question
+
+
+def test_variables__offer_what_prometheus_knows(prometheus: OwnPrometheus) -> None:
+    offered = {}
+    for name, query in (("usecase", USECASES), ("series", SERIES)):
+        found = re.fullmatch(r"label_values\((.+), (\w+)\)", query)
+        assert found, query
+        offered[name] = prometheus.values(found[2], found[1].replace("$usecase", USECASE))
+    assert USECASE in offered["usecase"]
+    assert offered["series"] == [VALUES["series"]]
 
 
 def test_panels__another_use_case_shows_nothing(prometheus: OwnPrometheus) -> None:
