@@ -5,6 +5,7 @@ from typing import Literal
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from model_code.metrics.labels import LABELS
 from model_code.metrics.service import METRICS
 
 CATALOGUE = {metric.name.removeprefix("evenkeel_service_"): metric for metric in METRICS}
@@ -38,6 +39,8 @@ class Answered:
         self._requests: dict[tuple[str, int], Counter] = {}
         self._latency: dict[str, Histogram] = {}
         self._predictions = telemetry().predictions.labels(usecase)
+        for outcome in LABELS["outcome"].values:  # an increase is seen only of what has been there at 0
+            telemetry().switches.labels(usecase, outcome)
 
     def kept(self, predictions: int) -> None:
         """Count predictions that were kept."""
