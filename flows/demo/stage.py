@@ -39,6 +39,7 @@ class Stage:
         self.home = home.resolve()
         world = scenario.write_world(self.home / "world.json")
         os.environ |= {f"{PREFIX}HOME": str(self.home), f"{PREFIX}WORLD_FILE": str(world), **_free_ports()}
+        os.environ.setdefault(f"{PREFIX}REPORT_PAGES", "breach")  # months pass in minutes: no time for pages on schedule
         self.settings = Settings.load()
         os.environ |= {name: value for name, value in environment(self.settings).items() if name not in os.environ}
         refresh_global_settings_context()  # Prefect read the environment when it was imported

@@ -10,7 +10,6 @@ from model_code.shift.thresholds import bound
 
 LEAST_ORIGINS = 8
 LEAST_SHARE = 0.5  # of a window's origins that must be scored before it is judged
-NEAR = 1.2  # no limit lies below this ratio: the backtest is short, and its expectation was fitted on it
 
 
 class QualityLimit(Fixed):
@@ -64,6 +63,7 @@ def calibrate_quality(
     window_origins: int,
     false_alarms_per_year: float,
     windows_per_year: float,
+    least: float,
     seed: int,
 ) -> QualityLimit:
     """The least limit that keeps the budget on the backtest's own windows, by block bootstrap.
@@ -74,6 +74,7 @@ def calibrate_quality(
         window_origins: Origins of a window.
         false_alarms_per_year: The budget.
         windows_per_year: How many windows are judged in a year.
+        least: No limit lies below this ratio: the backtest holds few windows, and its expectation was fitted on it.
         seed: Of the bootstrap.
 
     Raises:
@@ -88,7 +89,7 @@ def calibrate_quality(
     return QualityLimit(
         measure=measure,
         usual=float(values.mean()),
-        limit=max(NEAR, bound(ratios, share, size, seed)),
+        limit=max(least, bound(ratios, share, size, seed)),
         window_origins=window_origins,
         origins=len(values),
     )

@@ -100,6 +100,7 @@ def _quality(spec: UseCaseSpec, scored: pd.DataFrame, told: pd.DataFrame, normal
             window_origins=window_origins(spec),
             false_alarms_per_year=spec.report.false_alarms_per_year,
             windows_per_year=YEAR / spec.report.every,
+            least=spec.policy.ratio_breach,
             seed=spec.seed,
         )
     except TooLittleData:
