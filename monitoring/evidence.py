@@ -78,7 +78,8 @@ def gather(place: Installation, now: datetime, *, drifted_share: float | None = 
     watched = watch(place, history, champion, previous, moment, pd.Timestamp(releases[-1].at))
     newest_prediction = _newest_prediction(place, watched, now)
     normal = DriftProfile.model_validate(champion.profile["drift"])
-    series = alarmed(series_evidence(watched, normal), shifted_levels(normal.faults, history, place.usecase.spec, now))
+    shifts = shifted_levels(normal.faults, history, place.usecase.spec, now, releases[-1].at)
+    series = alarmed(series_evidence(watched, normal), shifts)
     estimated = estimates(series, watched)
     return Evidence(
         usecase=place.usecase.name,

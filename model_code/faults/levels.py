@@ -11,10 +11,12 @@ from datetime import datetime
 from model_code.data.known import KnownHistory
 from model_code.evidence import SeriesEvidence
 from model_code.faults.departures import departures
-from model_code.faults.find import columns_of
+from model_code.faults.find import LOOKBACK, columns_of
 from model_code.faults.profile import FaultProfile
-from model_code.faults.thresholds import thresholds
+from model_code.faults.thresholds import Thresholds, thresholds
 from model_code.usecase import UseCaseSpec
+
+HALF = 0.5  # of a threshold: what was on its way at the release
 
 
 @dataclass(frozen=True)
@@ -30,23 +32,40 @@ class LevelShift:
     score: float
 
 
-def shifted_levels(profile: FaultProfile, history: KnownHistory, spec: UseCaseSpec, now: datetime) -> dict[str, LevelShift]:
-    """Entities whose target's level is beyond its threshold, and no fault of the data explains it better.
+def shifted_levels(
+    profile: FaultProfile, history: KnownHistory, spec: UseCaseSpec, now: datetime, released: datetime
+) -> dict[str, LevelShift]:
+    """Entities whose target's level is beyond its threshold, where no fault of the data explains it better.
+
+    What was going on at the release is what the champion was made with: a level that was half as far off then, on the same
+    side, is none, until the windows and the weeks that foretell them lie behind the release.
 
     Args:
         profile: Learned with the champion.
         history: The use case's observations; nothing that was not known at `now` is used.
         spec: The use case.
         now: The moment of judging (aware).
+        released: When the champion became champion (aware).
     """
-    found = {}
-    for column in columns_of(profile, history, spec, now):
-        if (column.feed, column.name) != (spec.target.feed, spec.target.column) or not column.long_enough:
-            continue
-        for one in departures(column.profile, column.grid, thresholds()):
-            if one.kind == "level":
-                found[one.entity] = LevelShift(column.begin(one.days), one.score)
-    return found
+    limits = thresholds()
+    found = _levels(profile, history, spec, now, limits)
+    if not found or now - released > LOOKBACK:
+        return found
+    half = limits.model_copy(update={"level": HALF * limits.level})
+    before = _levels(profile, history, spec, released, half)
+    return {name: shift for name, shift in found.items() if name not in before or before[name].score * shift.score < 0}
+
+
+def _levels(
+    profile: FaultProfile, history: KnownHistory, spec: UseCaseSpec, now: datetime, limits: Thresholds
+) -> dict[str, LevelShift]:
+    return {
+        one.entity: LevelShift(column.begin(one.days), one.score)
+        for column in columns_of(profile, history, spec, now)
+        if (column.feed, column.name) == (spec.target.feed, spec.target.column) and column.long_enough
+        for one in departures(column.profile, column.grid, limits)
+        if one.kind == "level"
+    }
 
 
 def alarmed(series: Sequence[SeriesEvidence], shifts: Mapping[str, LevelShift]) -> tuple[SeriesEvidence, ...]:

@@ -122,12 +122,22 @@ def test_find_faults__a_level_that_shifted_is_left_to_the_level_test(
     history = known(spec, changed)
     assert find_faults(profile, history, spec, NOW) == ()
     grid = day_grid(history.observations("demand", NOW, NOW - timedelta(days=65)), "demand", NAMES, ZONE, timedelta(hours=1))
-    shift = shifted_levels(profile, history, spec, NOW)["D"]
+    shift = shifted_levels(profile, history, spec, NOW, LEARNED)["D"]
     assert shift.score > 0
     assert timedelta(days=6) < NOW - shift.since < timedelta(days=15)
     (departed,) = departures(profile.feeds["demand"]["demand"], grid, thresholds())
     assert (departed.entity, departed.kind) == ("D", "level")
     assert departed.score > departed.threshold
+
+
+def test_shifted_levels__what_was_going_on_at_the_release_is_no_shift_since(
+    profile: FaultProfile, spec: UseCaseSpec, loads: pd.DataFrame
+) -> None:
+    changed = loads.copy()
+    changed.loc[last(changed), "D"] *= 1.08
+    history = known(spec, changed)
+    assert shifted_levels(profile, history, spec, NOW, NOW - timedelta(days=20)).keys() == {"D"}
+    assert shifted_levels(profile, history, spec, NOW, NOW - timedelta(days=4)) == {}
 
 
 def test_alarmed__marks_the_origins_since_the_shift_and_no_other_series() -> None:
