@@ -23,8 +23,9 @@ FOLDER = "Evenkeel"
 def alert_groups(scrape_seconds: float = SCRAPE_SECONDS, catalogue: Sequence[Metric] = CATALOGUE) -> list[dict[str, Any]]:
     """Groups of rules, one for each owner and one of what must not be missing, in the form of a provisioning file.
 
-    Every `$` is doubled, since Grafana replaces `$NAME` in such files by variables of its environment. Two of the alerts ask for
-    what Prometheus' recording rules keep.
+    Grafana replaces `$NAME` in such files by variables of its environment, unless it is doubled; but it leaves queries (`model`) and
+    annotations alone, where a doubled one would break templates and PromQL. Nothing else here holds a `$`. Two of the alerts ask
+    for what Prometheus' recording rules keep.
 
     Args:
         scrape_seconds: How often is scraped; how long alerts wait follows from it.
@@ -37,7 +38,7 @@ def alert_groups(scrape_seconds: float = SCRAPE_SECONDS, catalogue: Sequence[Met
     }
     groups["missing"] = [_missing(*labels, expression, scrape_seconds) for labels, expression in missing().items()]
     return [
-        {"orgId": 1, "name": f"evenkeel-{name}", "folder": FOLDER, "interval": EVALUATION, "rules": _doubled(rules)}
+        {"orgId": 1, "name": f"evenkeel-{name}", "folder": FOLDER, "interval": EVALUATION, "rules": rules}
         for name, rules in groups.items()
     ]
 
@@ -109,11 +110,3 @@ def _condition() -> dict[str, Any]:
 def _plain(made: object) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(json.dumps(made, cls=JSONEncoder))
     return found
-
-
-def _doubled(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _doubled(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_doubled(each) for each in value]
-    return value.replace("$", "$$") if isinstance(value, str) else value
