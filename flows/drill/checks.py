@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from flows.drill.course import Course, Seen
 from flows.drill.harm import harms
-from flows.drill.script import DAY, LOOK_AT, Script
+from flows.drill.script import DAY, LOOK_AT, Script, local_day
 
 FIRST = "1"
 DEADLINE = 8 * DAY  # seven origins, told a day later
@@ -95,7 +95,7 @@ def _truth_revised(script: Script, course: Course) -> Iterator[Finding]:
     for origin in _days(script.begin, script.end):
         biases = [point.bias for look in course.looks for point in look.evidence.series[0].origins if point.origin == origin]
         moved = max(biases, default=0.0) - min(biases, default=0.0)
-        yield Finding(f"{origin:%d %b} is judged again with the revision", moved > 0.1, f"its bias moved by {moved:.2f} GW")
+        yield Finding(f"{local_day(origin)} is judged again with the revision", moved > 0.1, f"its bias moved by {moved:.2f} GW")
     yield _recovered(course)
 
 
@@ -179,4 +179,4 @@ def _end(course: Course) -> datetime:
 
 
 def _when(moments: list[datetime]) -> str:
-    return ", ".join(f"{moment + timedelta(hours=10):%d %b}" for moment in moments[:4]) or "never"
+    return ", ".join(map(local_day, moments[:4])) or "never"

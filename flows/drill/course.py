@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 
+from flows.drill.script import local_day
 from model_code.evidence import Action, Evidence, OriginEvidence
 from model_code.installation import Installation
 from model_code.ledger import Entry
@@ -41,7 +42,7 @@ class Course:
     Attributes:
         entries: The ledger's, in the order of recording.
         champion: Version that reigns at the end.
-        forced: Versions that an operator forced.
+        window: Origins that the policy judges at a time.
     """
 
     entries: Sequence[Entry]
@@ -100,9 +101,7 @@ class Course:
             found |= {point.origin: point for series in look.evidence.series for point in series.origins}
         return dict(sorted(found.items()))
 
-    def told(self, start: datetime, end: datetime, every: timedelta = timedelta(days=1)) -> str:
+    def told(self, start: datetime, end: datetime) -> str:
         """Actions of a span, in words."""
-        acts = [
-            f"{action.action} on {action.at + timedelta(hours=10):%d %b}" for action in self.actions if start <= action.at < end
-        ]
+        acts = [f"{action.action} on {local_day(action.at)}" for action in self.actions if start <= action.at < end]
         return ", ".join(acts) or "no action"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from flows.drill.course import Course
-from flows.drill.script import DAY, LOOK_AT, Script
+from flows.drill.script import DAY, LOOK_AT, Script, local_day
 
 WINDOWS = 3
 FAULTY = ("sensor_stuck", "missing_weather", "truth_delayed", "truth_revised")
@@ -21,7 +21,7 @@ def _good_ones_rolled_back(script: Script, course: Course) -> Iterator[str]:
     for move in course.rollbacks:
         went_away = script.name == "drift_back" and script.end is not None and move.at >= script.end
         if str(move.from_version) not in course.forced and not went_away:
-            yield f"version {move.from_version}, which was good, was rolled back on {move.at:%d %b}"
+            yield f"version {move.from_version}, which was good, was rolled back on {local_day(move.at)}"
 
 
 def _bad_ones_kept(script: Script, course: Course) -> Iterator[str]:
@@ -38,7 +38,7 @@ def _bad_ones_kept(script: Script, course: Course) -> Iterator[str]:
         helped = any(timedelta(0) <= at - origin <= 2 * DAY for at in acted)
         run = run + 1 if point.ratio > BAD and origin >= script.begin and not helped else 0
         if run == long and script.name not in FAULTY:
-            yield f"losses stayed bad for {run} origins up to {origin:%d %b} and nothing was done"
+            yield f"losses stayed bad for {run} origins up to {local_day(origin)} and nothing was done"
 
 
 def _taught_a_fault(script: Script, course: Course) -> Iterator[str]:
@@ -46,4 +46,4 @@ def _taught_a_fault(script: Script, course: Course) -> Iterator[str]:
     if script.name in FAULTY:
         for move in course.retrained:
             if move.at >= script.begin:
-                yield f"version {move.to_version}, trained on faulty data, was promoted on {move.at:%d %b}"
+                yield f"version {move.to_version}, trained on faulty data, was promoted on {local_day(move.at)}"

@@ -12,7 +12,7 @@ from flows.demo.operator import bad_version
 from flows.drill.answers import forecast_due
 from flows.drill.memory import Remembered
 from flows.drill.opening import promote, refresh_all, sources_of
-from flows.drill.script import TRAIN_AT, Script
+from flows.drill.script import TRAIN_AT, Script, local_day
 from flows.monitor import note, note_outcome
 from model_code.data.set_aside import set_aside
 from model_code.errors import EvenkeelError
@@ -56,7 +56,7 @@ class Look:
         elif self.acted:
             outcome = f" -> {self.acted}"
         effects = f" [{', '.join(self.verdict.side_effects)}]" if self.verdict.side_effects else ""
-        return f"{self.now.tz_convert('Etc/GMT-10'):%d %b} {self.verdict.action}{effects}: {'; '.join(self.verdict.reasons)}{outcome}"
+        return f"{local_day(self.now)} {self.verdict.action}{effects}: {'; '.join(self.verdict.reasons)}{outcome}"
 
 
 class Loop:

@@ -1,7 +1,7 @@
 """What happens in a drill: a world, releases, requests to act, and when the loop looks. The loop is told none of it."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from pydantic import AwareDatetime, Field
@@ -13,6 +13,12 @@ from model_code.spec import Spec
 TRAIN_AT = datetime.fromisoformat("2014-07-01T02:00:00+10:00")
 LOOK_AT = timedelta(hours=2)  # after midnight, when the day before is told
 DAY = timedelta(days=1)
+LOCAL = timezone(timedelta(hours=10))  # the data's own zone
+
+
+def local_day(moment: datetime) -> str:
+    """A day as people there call it."""
+    return f"{moment.astimezone(LOCAL):%d %b}"
 
 
 class Script(Spec):
