@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -15,54 +15,20 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import JsonValue
 
 from model_code import sql
 from model_code.errors import ConfigurationError, EvenkeelError
-from model_code.ledger import Entry, Ledger, Phase
+from model_code.ledger import Entry, Ledger
 from model_code.settings import Settings
-from monitoring import annotations, marks
+from monitoring import annotations
 from monitoring.annotations import Annotator, annotate
 from monitoring.grafana.client import Annotations, GrafanaFailed, GrafanaRefused
 from monitoring.grafana.dashboard import MARKS
 from monitoring.grafana.fake import Failure, FakeGrafana
-from monitoring.marks import Mark, marks_of
-from monitoring.notify.incidents import CALM
+from monitoring.marks import marks_of
+from tests.monitoring.ledger_story import START, STORY, record
 
-START = datetime(2024, 7, 1, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
-
-
-def entry(day: float, action: str, phase: Phase = "done", to: str | None = None, **more: JsonValue) -> Entry:
-    at = START + timedelta(days=day)
-    return Entry(
-        phase=phase,
-        usecase="demand",
-        action=action,
-        actor="monitor",
-        reason=f"because of day {day}",
-        to_version=to,
-        at=at,
-        recorded_at=at,
-        evidence=more,
-    )
-
-
-def verdict(day: float, action: str, *effects: str) -> Entry:
-    return entry(day, "verdict", "note", verdict={"action": action, "side_effects": list(effects), "reasons": [CALM]})
-
-
-STORY = (
-    entry(0, "promote", to="1"),
-    verdict(1, "hold"),
-    entry(2, "promote", "intent", to="2"),
-    entry(2, "promote", to="2"),
-    verdict(3, "hold", "page"),
-    verdict(4, "rollback"),
-    entry(4, "rollback", to="1"),
-    entry(4.5, "retrain", "note"),
-    verdict(5, "hold"),
-)
 
 
 @pytest.fixture
@@ -95,44 +61,6 @@ class Writer(Annotator):
     def write(self, usecase: str) -> int:
         with self.client:
             return super().write(usecase)
-
-
-def record(ledger: Ledger, story: tuple[Entry, ...] = STORY) -> None:
-    for told in story:
-        ledger.append(told)
-
-
-def test_marks__tell_releases_actions_and_incidents(ledger: tuple[sa.Engine, Ledger]) -> None:
-    record(ledger[1])
-    found = [(mark.kind, mark.action, (mark.at - START).days, mark.until) for mark in marks_of(ledger[1].entries("demand"))]
-    assert found == [
-        ("release", "promote", 0, None),
-        ("release", "promote", 2, None),
-        ("incident", "incident", 3, START + timedelta(days=5)),
-        ("action", "rollback", 4, None),
-        ("action", "retrain", 4, None),
-    ]
-
-
-def test_marks__a_note_that_cannot_be_read_is_an_incident(ledger: tuple[sa.Engine, Ledger]) -> None:
-    record(ledger[1], (entry(1, "verdict", "note", verdict="hold"),))
-    assert [mark.kind for mark in marks_of(ledger[1].entries("demand"))] == ["incident"]
-
-
-def test_marks__text_is_bounded_and_harmless_in_html(ledger: tuple[sa.Engine, Ledger]) -> None:
-    hostile = entry(0, "promote", to="1").model_copy(update={"reason": "<script>" * 1_000})
-    record(ledger[1], (hostile,))
-    text = marks_of(ledger[1].entries("demand"))[0].text
-    assert "<" not in text
-    assert len(text) < 10 * marks.LONGEST_TEXT
-
-
-def test_marks__a_simulated_decision_stands_at_the_wall_clock_and_says_its_own_time(ledger: tuple[sa.Engine, Ledger]) -> None:
-    simulated = entry(0, "promote", to="1").model_copy(update={"recorded_at": START + timedelta(days=900)})
-    record(ledger[1], (simulated,))
-    mark = marks_of(ledger[1].entries("demand"))[0]
-    assert mark.at == START + timedelta(days=900)
-    assert "decided for 2024-07-01 00:00 UTC" in mark.text
 
 
 def test_annotator__writes_each_mark_once(engine: sa.Engine, grafana: FakeGrafana) -> None:
@@ -286,11 +214,6 @@ def test_annotations__lie_below_a_path_too(ledger: tuple[sa.Engine, Ledger]) -> 
     with FakeGrafana(below="/grafana") as below:
         assert Writer(ledger[0], below).write("demand") == 1
         assert len(below.annotations) == 1
-
-
-def test_marks__tags_fit_into_grafanas_databases() -> None:
-    long = Mark("demand", "action", 1, "entry-1-a", "a" * 200, START, None, "told")
-    assert max(len(tag) for tag in long.tags) == 100
 
 
 def test_annotations__a_wrong_token_names_its_setting(ledger: tuple[sa.Engine, Ledger], grafana: FakeGrafana) -> None:
