@@ -9,6 +9,9 @@ from monitoring.prometheus.configuration import Places
 PROMETHEUS = ("prometheus",)
 ALERTMANAGER = ("prometheus-alertmanager", "alertmanager")
 PACKAGES = {"prometheus": "prometheus", "alertmanager": "prometheus-alertmanager"}
+# An Alertmanager that was down is told of what still fires after so long, not after a minute; an alert stands for four times as
+# long without Prometheus, which is more than a restart takes.
+RESENT = "10s"
 MOST_BYTES = "4GB"  # of series on disk; the oldest go first
 
 
@@ -23,6 +26,7 @@ def prometheus_command(settings: Settings) -> tuple[str, ...] | None:
         f"--storage.tsdb.path={places.series}",
         f"--storage.tsdb.retention.time={settings.prometheus_days}d",
         f"--storage.tsdb.retention.size={MOST_BYTES}",
+        f"--rules.alert.resend-delay={RESENT}",
         f"--web.listen-address={settings.host}:{settings.prometheus_port}",
     )
 

@@ -116,6 +116,20 @@ def test_prometheus__an_exporter_that_dies_is_an_alert_and_its_restart_leaves_no
 
 
 @pytest.mark.full
+@pytest.mark.parametrize("part", ["alertmanager", "prometheus"])
+def test_prometheus__a_breach_while_a_part_is_down_is_told_once_it_is_back(running: Watching, part: str) -> None:
+    eventually(lambda: running.value("evenkeel_loss_ratio") == 1.0, "a scrape")
+    running.kill(part)
+    write(running.settings, ratio=3.0)
+    if part == "alertmanager":
+        eventually(lambda: running.query('ALERTS{alertname="EvenkeelLossRatioBreach",alertstate="firing"}'), "the rule")
+        running.start_alertmanager()
+    else:
+        running.start_prometheus()
+    eventually(lambda: running.receiver.got("EvenkeelLossRatioBreach"), "the post")
+
+
+@pytest.mark.full
 def test_prometheus__what_the_monitor_no_longer_tells_is_an_alert(running: Watching) -> None:
     labels = eventually(lambda: running.firing("EvenkeelMetricMissing"), "an alert for what was never written")
     assert (labels["usecase"], labels["severity"]) == ("demand", "page")

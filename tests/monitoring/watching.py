@@ -96,6 +96,14 @@ class Watching:
         """Start the exporter, or start it again."""
         self.start("exporter", [sys.executable, "-m", "monitoring.exporter"])
 
+    def start_alertmanager(self) -> None:
+        """Start Alertmanager, or start it again."""
+        self.start("alertmanager", alertmanager_command(self.settings) or ())
+
+    def start_prometheus(self) -> None:
+        """Start Prometheus, or start it again."""
+        self.start("prometheus", prometheus_command(self.settings) or ())
+
     def kill(self, name: str) -> None:
         """End one of them the hard way."""
         process = self._running.pop(name)
@@ -146,7 +154,6 @@ def watching(home: Path) -> Iterator[Watching]:
         made = Watching(settings, receiver)
         stack.callback(made.close)
         made.start_exporter()
-        for name, command in (("alertmanager", alertmanager_command(settings)), ("prometheus", prometheus_command(settings))):
-            assert command is not None
-            made.start(name, command)
+        made.start_alertmanager()
+        made.start_prometheus()
         yield made

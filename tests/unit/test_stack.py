@@ -16,9 +16,10 @@ from filelock import FileLock
 from flows.stack import daemon as daemon_module
 from flows.stack.daemon import Daemon, Stat
 from flows.stack.local import PARTS, LocalStack
-from flows.stack.parts import Part, all_parts, allowed_hosts, answers, environment, taken
+from flows.stack.parts import Part, all_parts, allowed_hosts, answers, ask, environment, taken
 from model_code.errors import ConfigurationError
 from model_code.settings import Settings
+from tests.conftest import missing as lacks
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 20.0
@@ -239,6 +240,26 @@ def test_stack__does_without_parts_that_are_not_installed(tmp_path: Path, monkey
     assert stack.absent == {"prometheus": "prometheus", "alertmanager": "prometheus-alertmanager"}
     assert {state.name for state in stack.status(PARTS)} == {*PARTS} - {*stack.absent}
     assert stack.down() == []
+
+
+@pytest.mark.full
+def test_stack__starts_what_watches_with_a_configuration_that_fits(tmp_path: Path) -> None:
+    ports = {
+        name: free_port() for name in ("exporter_port", "bridge_port", "prometheus_port", "alertmanager_port", "service_port")
+    }
+    stack, watching = (
+        LocalStack(Settings(home=tmp_path, scrape_seconds=1, **ports)),
+        ["exporter", "bridge", "alertmanager", "prometheus"],
+    )
+    if stack.absent:
+        lacks(f"apt-get install {' '.join(stack.absent.values())}")
+    target = f"http://127.0.0.1:{ports['prometheus_port']}/api/v1/query?query=sum(up)"
+
+    try:
+        assert all(state.ready for state in stack.up(watching))
+        until(lambda: b'"2"]' in (ask(target) or b""))  # exporter and bridge; there is no service
+    finally:
+        assert set(stack.down()) == set(watching)
 
 
 def test_parts__know_every_plain_process_in_the_order_of_their_start() -> None:
