@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from model_code.errors import EvenkeelError
+from model_code.errors import ConfigurationError, EvenkeelError
 from model_code.settings import Settings
 from monitoring.grafana.boards import BOARDS
 from monitoring.grafana.dashboard import Links
@@ -33,12 +33,18 @@ def main() -> None:
         elif options.command == "provision":
             written = write(options.folder, _addresses(options))
         else:
-            from monitoring.grafana.pictures.drawing import draw_all  # matplotlib is installed for development alone
-
-            written = draw_all(DOCS / "dashboards")
+            written = _drawn()
     except EvenkeelError as error:
         raise SystemExit(f"{error.title}: {error}") from error
     print("\n".join(str(path) for path in written))
+
+
+def _drawn() -> list[Path]:
+    try:
+        from monitoring.grafana.pictures.drawing import draw_all
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f"{error.name} is not installed", hint="requirements/dev.txt has it") from error
+    return draw_all(DOCS / "dashboards")
 
 
 def _addresses(options: argparse.Namespace) -> Addresses:
