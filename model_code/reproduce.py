@@ -22,6 +22,7 @@ from model_code.retraining import recorded_candidates
 SHOWN = 5  # differences within one file
 MANIFEST = "manifest.json"
 MISSING = "(nothing)"
+RECALIBRATED = "its model is that bundle's, byte by byte: reproduce the version of that one"
 NO_LINEAGE = "it was not trained on tables of the store, and cannot be rebuilt"
 
 
@@ -74,11 +75,14 @@ def rebuild(bundle: Bundle, store: ObservationStore, *, progress: Progress = lam
     Raises:
         StoreError: A table version that it recorded is gone.
         TooLittleData: A feed has no table, or not enough origins.
-        BundleError: It does not name the table version of each feed.
+        BundleError: It does not name the table version of each feed, or is a recalibration of another bundle.
     """
     manifest, usecase = bundle.manifest, bundle.usecase
     now = pd.Timestamp(manifest.trained_until).tz_convert("UTC")
     quiet = bundle.profile.get("quiet_until")
+    made_of = bundle.profile.get("recalibrated")
+    if made_of is not None:
+        raise BundleError(f"bundle {bundle.hash[:12]} is bundle {made_of['from'][:12]} with other intervals", hint=RECALIBRATED)
     unnamed = set(usecase.spec.feeds) - set(manifest.lineage)
     if unnamed:
         raise BundleError(f"bundle {bundle.hash[:12]} names no table version of {', '.join(sorted(unnamed))}", hint=NO_LINEAGE)

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from model_code.errors import BundleError
 from model_code.installation import Installation
 from model_code.promotion import STEPS, Promoter
 from model_code.recalibration import backtested_by
+from model_code.reproduce import reproduce
 from monitoring.acting import Request
 from monitoring.recalibrating import recalibrate
 from monitoring.releases import actions_of
@@ -39,6 +41,8 @@ def test_recalibrate__same_model_with_other_intervals_becomes_champion(stages: S
     assert after.calibration != before.calibration
     assert after.profile["recalibrated"]["from"] == before.hash
     assert place.registry.version_of(NAME, "previous") == "2"
+    with pytest.raises(BundleError, match="with other intervals"):
+        reproduce(place, "3")
 
 
 def test_recalibrate__judges_on_origins_that_it_was_not_fitted_on(stages: Stages, tmp_path: Path) -> None:
