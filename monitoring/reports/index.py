@@ -10,12 +10,12 @@ KINDS = {"drift": "drift", "quality": "quality", "data": "data"}
 HEAD = ("judged at", "verdict", "drifted (Evidently)", "drifted (ours)", "quality", "occasion", "pages", "what stands out")
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #888; --bad: #b3261e; --good: #2e7d32; --warn: #b26a00; }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 78rem; padding: 0 1rem; }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 90rem; padding: 0 1rem; }
 h1 { font-size: 1.4rem; margin: 0 0 .2rem; } p { color: var(--soft); margin: .2rem 0 1rem; } a { color: inherit; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
 th { text-align: left; font-weight: 600; color: var(--soft); white-space: nowrap; }
-th, td { padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-td.number { font-variant-numeric: tabular-nums; white-space: nowrap; } td.why { min-width: 16rem; } details { color: var(--soft); font-size: .85em; } summary { cursor: pointer; }
+th, td { padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+td.number { font-variant-numeric: tabular-nums; white-space: nowrap; } td.why { min-width: 14rem; } details { color: var(--soft); font-size: .85em; } summary { cursor: pointer; }
 td.links { white-space: nowrap; } td small { display: block; color: var(--soft); }
 .hold { color: var(--good); } .act { color: var(--bad); font-weight: 600; } .warn { color: var(--warn); }
 """.strip()

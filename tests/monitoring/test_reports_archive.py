@@ -123,6 +123,7 @@ def test_archive__killed_anywhere_shows_nothing_half(tmp_path: Path) -> None:
         assert child.stdout.readline() == "started\n"
         while len(list((tmp_path / NAME).glob("*.json"))) < 3 + round_:
             assert child.poll() is None
+            time.sleep(0.01)
         child.send_signal(signal.SIGKILL)
         child.wait()
         child.stdout.close()
