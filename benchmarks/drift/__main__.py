@@ -8,17 +8,18 @@ import hashlib
 import json
 import time
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.drift import calibrate, page, results, rivals
-from benchmarks.drift.ours import changed, worlds
+from benchmarks.drift.ours import Changed, World, changed, worlds
 from benchmarks.drift.registered import registration_hash
 from model_code.faults.thresholds import FILE, thresholds
 
 RESULTS = Path(__file__).parents[1] / "results" / "drift.json"
 CACHE = Path(".evenkeel") / "bench-drift"
 QUICK = 20
-PEERS = {"Evidently": rivals.evidently, "NannyML": rivals.nannyml}
+PEERS = {"NannyML": rivals.nannyml, "Evidently": rivals.evidently}
 ON = {"load": "the load", "left": "our remainder"}
 
 
@@ -40,15 +41,20 @@ def main() -> None:
     changes = changed(found, limits, QUICK if options.quick else None)
     print(f"ours: {time.perf_counter() - began:.0f} s", flush=True)
     said = {"Evenkeel": results.ours_said(found, changes)}
+    keep(found, changes, said, write=not options.quick)
     mark = hashlib.sha256(FILE.read_bytes() + registration_hash().encode()).hexdigest()
-    for name, ask in {} if options.quick else PEERS.items():
-        for what, where in ON.items():
-            began = time.perf_counter()
-            said[f"{name} on {where}"] = rivals.kept(
-                CACHE / mark[:16] / f"{name}-{what}-{options.every}.json",
-                lambda ask=ask, what=what: ask(found, changes, what, options.every),
-            )
-            print(f"{name} on {where}: {time.perf_counter() - began:.0f} s", flush=True)
+    for where, name in [] if options.quick else [(where, name) for where in ON for name in PEERS]:
+        began = time.perf_counter()
+        said[f"{name} on {ON[where]}"] = rivals.kept(
+            CACHE / mark[:16] / f"{name}-{where}-{options.every}.json",
+            lambda name=name, where=where: PEERS[name](found, changes, where, options.every),
+        )
+        print(f"{name} on {ON[where]}: {time.perf_counter() - began:.0f} s", flush=True)
+        keep(found, changes, said, write=True)
+
+
+def keep(found: Mapping[str, World], changes: Sequence[Changed], said: Mapping[str, rivals.Said], *, write: bool) -> None:
+    """Print the table of all who have spoken so far; write result, pages and picture where asked."""
     pairs = results.pairs_of(found)
     result = {
         "registration": registration_hash(),
@@ -57,8 +63,8 @@ def main() -> None:
         "contestants": [results.told(name, one, changes, pairs) for name, one in said.items()],
         "ours": results.details(found, changes),
     }
-    print(page.table(result))
-    if not options.quick:
+    print(page.table(result), flush=True)
+    if write:
         RESULTS.write_text(json.dumps(result, indent=1) + "\n")
         page.write(result)
 

@@ -4,6 +4,7 @@ Usage: nannyml_scores.py CASES ANSWERS. CASES: npz with `reference` (n, 8736) an
 row. ANSWERS: npz with `value` and `upper` (n, weeks).
 """
 
+import os
 import sys
 import warnings
 
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 warnings.simplefilter("ignore")
+os.environ["NML_DISABLE_USAGE_LOGGING"] = "1"  # else it tells its makers of every call
 import nannyml  # noqa: E402
 
 HOURS = 168
