@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from model_code.bundle import Bundle
 from model_code.cases import Cases, build_cases
 from model_code.data.known import KnownHistory
+from model_code.data.observed import microseconds
+from model_code.data.set_aside import aside_at
 from model_code.drift import DriftProfile, SeriesProfile, expected_loss, walk
 from model_code.errors import DataError
 from model_code.evaluation import row_loss
@@ -119,6 +122,7 @@ def watch(
     live = live if live.empty else live.merge(intervals(scored, spec), on=["origin", "series"], how="left")
     start = max(released_at - WARM_UP * spec.drift.reference_origins * spec.origins.every, history.first_time() + spec.lookback)
     told = conditions(champion.usecase, history, origins_between(spec, start, now), now)
+    told = told[~on_faulty_data(told, place, now)].reset_index(drop=True)
     judged = latest(scored)
     latest_origins = sorted(judged["origin"].unique())[-REPLAYED:]
     if not latest_origins:
@@ -131,6 +135,27 @@ def watch(
     rows = {name: given for name, given in answers.items() if given is not None}
     replays = {name: per_series(given, spec) for name, given in rows.items()}
     return Watched(scored, live, told, replays, released_at, _to_cut(judged, cases, rows, champion.spec))
+
+
+def on_faulty_data(told: pd.DataFrame, place: Installation, now: pd.Timestamp) -> NDArray[np.bool_]:
+    """Which origins are told by conditions that were set aside as faulty (n,): they judge neither the model nor the level.
+
+    The target's own rows that were set aside are no truth, and need no mention here.
+
+    Args:
+        told: origin and series.
+        place: Whose feeds.
+        now: The moment of judging.
+    """
+    spec, faulty = place.usecase.spec, np.zeros(len(told), dtype=bool)
+    origins = microseconds(pd.DatetimeIndex(told["origin"])) if len(told) else np.empty(0, dtype=np.int64)
+    horizon = (spec.horizon.first + spec.horizon.steps * spec.horizon.step) // timedelta(microseconds=1)
+    for feed in (name for name in spec.feeds if name != spec.target.feed):
+        for entity, rows in aside_at(place.store.quarantined(spec.name, feed), now).groupby("entity"):
+            times = np.sort(microseconds(pd.DatetimeIndex(rows["time"])))
+            within = times.searchsorted(origins + horizon) > times.searchsorted(origins)
+            faulty |= within & told["series"].isin([entity, ALL]).to_numpy()
+    return faulty
 
 
 def _to_cut(judged: pd.DataFrame, cases: Cases, replayed: Mapping[str, pd.DataFrame], spec: UseCaseSpec) -> Answered:
@@ -233,5 +258,5 @@ def _newest_prediction(place: Installation, watched: Watched, now: datetime) -> 
 
 
 def _data_age(history: KnownHistory, now: pd.Timestamp) -> timedelta | None:
-    truth = history.truth(now)
-    return None if truth.empty else (now - truth["time"].max()).to_pytimedelta()
+    seen = history.observations(history.spec.target.feed, now)  # what is set aside is no truth, but it came
+    return None if seen.empty else (now - seen["time"].max()).to_pytimedelta()
