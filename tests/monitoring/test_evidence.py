@@ -9,7 +9,9 @@ import pytest
 
 from model_code.bundle import BundleContents, Inputs
 from model_code.cases import Cases
+from model_code.data.set_aside import set_aside
 from model_code.errors import DataError
+from model_code.evidence import DataFault
 from model_code.installation import Installation
 from model_code.ledger import Entry
 from model_code.predictions import Prediction, prediction_id
@@ -165,3 +167,23 @@ def test_gather__nothing_answered_gives_series_without_origins(place: Installati
     seen = gather(place, (RELEASED + timedelta(minutes=1)).to_pydatetime())
     assert [series.origins for series in seen.series] == [()]
     assert (seen.estimated_ratio, seen.estimate_error, seen.slices) == (None, None, ())
+
+
+def test_gather__days_whose_weather_was_set_aside_judge_nobody(
+    tmp_path: Path, real: dict[str, pd.DataFrame], year: Year, champions: dict[str, Champion]
+) -> None:
+    opened = Installation.open("demand_victoria", Settings(home=tmp_path))
+    for feed, rows in real.items():
+        opened.store.append("demand_victoria", feed, rows)
+    bundle = bundle_of(opened, champions["ridge"], year.cases_of(LIVE, 1))
+    promote(opened, LIVE.to_pydatetime(), "1", bundle, None)
+    answer(opened, year, champions["ridge"], "1", bundle, LIVE, 8)
+    now, stuck = (day("07-08") + TOLD).to_pydatetime(), day("07-04")
+    before = {point.origin for point in gather(opened, now).series[0].origins}
+    fault = DataFault(
+        kind="stuck", feed="weather", entity="VIC", column="temperature", since=stuck, statistic=9, threshold=1, text="one value"
+    )
+    assert set_aside(opened.store, "demand_victoria", [fault], (stuck + timedelta(days=2)).to_pydatetime()) > 0
+    after = {point.origin for point in gather(opened, now).series[0].origins}
+    assert before - after == {stuck.to_pydatetime(), (stuck + timedelta(days=1)).to_pydatetime()}
+    assert after < before
