@@ -10,7 +10,7 @@ from model_code.ledger.ledger import TABLE
 from monitoring.releases import ACTIONS
 
 # The monitor emits its own event a moment after it wrote the gauges that an alert comes from: it is given this head start.
-HEAD_START = timedelta(seconds=15)
+HEAD_START = timedelta(seconds=30)
 # After an action every look within the cool-down holds; alerts that are still on their way are about what it dealt with.
 SETTLED = timedelta(seconds=120)
 MOST_ENTRIES = 10

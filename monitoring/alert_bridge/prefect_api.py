@@ -2,7 +2,7 @@
 
 import base64
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -73,8 +73,8 @@ class PrefectApi:
         }
         self._post("/events", [event])
 
-    def looks_under_way(self, flow: str, usecase: str, since: timedelta) -> bool:
-        """Whether a run of that flow for that use case waits or is at work.
+    def looks_under_way(self, flows: Sequence[str], usecase: str, since: timedelta) -> bool:
+        """Whether a run of one of these flows for that use case waits or is at work.
 
         One that began before `since` counts for dead, unless it waits for a person: that ends by itself.
 
@@ -82,7 +82,7 @@ class PrefectApi:
             PrefectUnavailable: Not reached.
         """
         wanted = {
-            "flows": {"name": {"any_": [flow]}},
+            "flows": {"name": {"any_": list(flows)}},
             "flow_runs": {"state": {"type": {"any_": UNFINISHED}}},
             "sort": "EXPECTED_START_TIME_DESC",
             "limit": MOST_RUNS,

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from monitoring.alert_bridge.prefect_api import PrefectApi, PrefectUnavailable
 
 LOG = logging.getLogger("evenkeel.bridge")
 EVENT = "evenkeel.alert"
-LOOK = "act"  # flow that the automation starts
+ACTING = ("act", "rollback", "retrain", "recalibrate")  # flows that look and may act; the automation starts the first
 INSTALLATION = "evenkeel.installation"  # resource of alerts that concern no single use case
 
 LEASE = timedelta(seconds=15)
@@ -25,7 +25,7 @@ FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=1), timedelta(seconds=30)
 # Prefect keeps events in memory until a run is made of them: one that no flow looked at by then is sent once more.
 FIRST_RESEND, LONGEST_RESEND = timedelta(seconds=20), timedelta(minutes=20)
 MOST_SENT = 10  # about three hours of resending, then a person has to look
-HEAD_START_POLL = timedelta(seconds=1)
+POLL = timedelta(seconds=1)
 RUN_IS_DEAD = timedelta(hours=3)  # a retrain takes its time; two at once help nobody
 IDLE_SECONDS = 1.0
 KEPT_FOR = timedelta(days=180)
@@ -78,11 +78,9 @@ class Sender:
             StoreError: The database cannot be read or written.
         """
         due = self._incidents.claim(self._clock(), LEASE)
-        for number, incident in enumerate(due):
-            if not self._look_after(incident):
-                for other in due[number + 1 :]:  # Prefect is away for them too; they do not wait for each other's time limit
-                    self._incidents.postpone(other.key, self._clock() + FIRST_RETRY)
-                break
+        # All are judged before the first is sent: alerts of one post do not wait for each other's run.
+        ready = self._each(due, lambda incident: not self._is_done(incident, self._clock()))
+        self._each(ready, self._emit)
         return len(due)
 
     def _run(self) -> None:
@@ -103,19 +101,25 @@ class Sender:
             self._incidents.forget(now - KEPT_FOR)
             self._forget_at = now + timedelta(days=1)
 
-    def _look_after(self, incident: Incident) -> bool:
-        """False where Prefect is not to be had."""
-        now = self._clock()
-        try:
-            if not self._is_done(incident, now):
-                self._emit(incident, now)
-        except PrefectUnavailable as error:
-            self.prefect_answers = False
-            again = now + min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(incident.failures, 10))
-            self._incidents.failed(incident.key, str(error), again)
-            LOG.warning("%s of %s waits: %s", incident.alertname, incident.usecase or "all", error)
-            return False
-        return True
+    def _each(self, incidents: Sequence[Incident], work: Callable[[Incident], bool]) -> list[Incident]:
+        """Those of which `work` is true. Prefect being away ends the pass: the others do not wait for its time limit too."""
+        good = []
+        for number, incident in enumerate(incidents):
+            try:
+                if work(incident):
+                    good.append(incident)
+            except PrefectUnavailable as error:
+                self._put_off(incident, error)
+                for other in incidents[number + 1 :]:
+                    self._incidents.postpone(other.key, self._clock() + FIRST_RETRY)
+                break
+        return good
+
+    def _put_off(self, incident: Incident, error: PrefectUnavailable) -> None:
+        self.prefect_answers = False
+        again = self._clock() + min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(incident.failures, 10))
+        self._incidents.failed(incident.key, str(error), again)
+        LOG.warning("%s of %s waits: %s", incident.alertname, incident.usecase or "all", error)
 
     def _is_done(self, incident: Incident, now: datetime) -> bool:
         """Whether nothing is to be sent now: given up, resolved since, dealt with, or somebody is at it."""
@@ -133,27 +137,26 @@ class Sender:
             self._incidents.looked(incident.usecase, incident.received_at, "the policy's own action", now)
             LOG.info("%s of %s is about what was just acted on", incident.alertname, incident.usecase)
             return True
-        if first == "wait":
-            self._incidents.postpone(incident.key, now + HEAD_START_POLL)
-            return True
-        if incident.sent and self._prefect.looks_under_way(LOOK, incident.usecase, RUN_IS_DEAD):
-            self._incidents.postpone(incident.key, now + FIRST_RESEND)
+        if first == "wait" or self._prefect.looks_under_way(ACTING, incident.usecase, RUN_IS_DEAD):
+            self._incidents.postpone(incident.key, now + POLL)
             return True
         return False
 
-    def _emit(self, incident: Incident, now: datetime) -> None:
+    def _emit(self, incident: Incident) -> bool:
         """An event's identity changes only once Prefect took the one before: a lost answer makes no second event."""
+        now = self._clock()
         self._prefect.emit(event_id(incident), f"{EVENT}.{incident.alertname}", _resource(incident), _payload(incident), now)
         self.prefect_answers = True
         waits_for_a_look = incident.usecase is not None
         again = now + min(LONGEST_RESEND, FIRST_RESEND * 2**incident.sent) if waits_for_a_look else None
         self._incidents.sent(incident.key, now, again)
         LOG.info("%s of %s became event %s", incident.alertname, incident.usecase or "all", event_id(incident))
+        return True
 
 
 def event_id(incident: Incident) -> UUID:
     """Of the incident's next event: the same in every process, another one after each that Prefect took."""
-    text = f"{incident.fingerprint} {incident.starts_at.isoformat()} {incident.sent}"
+    text = f"{incident.fingerprint} {incident.starts_at.isoformat()} {incident.received_at.isoformat()} {incident.sent}"
     return UUID(bytes=hashlib.sha256(text.encode()).digest()[:16], version=4)
 
 
