@@ -93,7 +93,9 @@ def columns_of(profile: FaultProfile, history: KnownHistory, spec: UseCaseSpec, 
 
 
 def _missing(column: JudgedColumn) -> Iterator[DataFault]:
-    for entity in column.grid.entities:
+    for entity, usual in sorted(column.profile.runs.items()):
+        if not usual:  # it never had one
+            continue
         last = column.latest.get(entity)
         gap = LOOKBACK if last is None else (column.due - last).to_pytimedelta()
         if gap > ABSENT:

@@ -63,7 +63,7 @@ def profile(spec: UseCaseSpec, loads: pd.DataFrame) -> FaultProfile:
 
 
 def known(spec: UseCaseSpec, loads: pd.DataFrame) -> KnownHistory:
-    rows = loads.rename_axis(index="time", columns="entity").stack().rename("demand").reset_index()
+    rows = loads.rename_axis(index="time", columns="entity").stack(future_stack=True).rename("demand").reset_index()
     rows["time"] = rows["time"].astype("datetime64[us, UTC]")
     return KnownHistory(spec, {"demand": rows.assign(known_at=rows["time"] + timedelta(hours=2))})
 
@@ -185,6 +185,14 @@ def test_find_faults__one_entity_without_any_value_is_missing(
 ) -> None:
     (fault,) = find_faults(profile, known(spec, loads.drop(columns="C")), spec, NOW)
     assert (fault.kind, fault.entity, fault.since) == ("missing", "C", None)
+
+
+def test_find_faults__what_never_had_a_value_is_not_missed(spec: UseCaseSpec, loads: pd.DataFrame) -> None:
+    recent = loads[loads.index >= NOW - timedelta(days=80)].assign(C=np.nan)
+    history = known(spec, recent)
+    young = learn(history, spec, NOW - timedelta(days=10))
+    assert young.feeds["demand"]["demand"].runs["A"] == 1
+    assert find_faults(young, history, spec, NOW) == ()
 
 
 def test_find_faults__sees_only_what_was_known(profile: FaultProfile, spec: UseCaseSpec, loads: pd.DataFrame) -> None:
