@@ -148,7 +148,7 @@ class Sender:
         self._prefect.emit(event_id(incident), f"{EVENT}.{incident.alertname}", _resource(incident), _payload(incident), now)
         self.prefect_answers = True
         waits_for_a_look = incident.usecase is not None
-        again = now + min(LONGEST_RESEND, FIRST_RESEND * 2**incident.sent) if waits_for_a_look else None
+        again = now + min(LONGEST_RESEND, FIRST_RESEND * 2 ** max(0, incident.sent - 1)) if waits_for_a_look else None
         self._incidents.sent(incident.key, now, again)
         LOG.info("%s of %s became event %s", incident.alertname, incident.usecase or "all", event_id(incident))
         return True
