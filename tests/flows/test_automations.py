@@ -6,6 +6,7 @@ from prefect.client.orchestration import PrefectClient
 
 from flows.automations import alert_automation, register, wanted_automations
 from flows.deployments import deploy_all
+from flows.stack import LocalStack
 
 FLOWS = ("rollback", "retrain", "act")
 
@@ -15,7 +16,7 @@ async def ids(client: PrefectClient, names: list[str]) -> dict[str, list[str]]:
     return {name: [str(found.id) for found in await client.read_automations_by_name(name)] for name in names}
 
 
-def test_register__again_changes_nothing_but_what_differs(prefect_api: str) -> None:
+def test_register__again_changes_nothing_but_what_differs(local_stack: LocalStack, prefect_api: str) -> None:
     async def look() -> None:
         async with PrefectClient(api=prefect_api) as client:
             await deploy_all(client)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.settings import PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW, temporary_settings
 
 from flows.notices import tell
 from model_code.installation import Installation
@@ -74,7 +75,8 @@ def test_tell__says_it_once_with_links(stages: Stages, tmp_path: Path, hook: Thr
 def test_tell__of_what_fails_in_it_only_warns(stages: Stages, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     place = troubled(stages, tmp_path / "home", notify_file=tmp_path / "not-there")
 
-    with caplog.at_level(logging.WARNING):
+    outside_of_a_run = temporary_settings({PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore"})
+    with outside_of_a_run, caplog.at_level(logging.WARNING):
         assert tell(place) == 0
 
     assert "nobody was told, the next run tries again" in caplog.text

@@ -105,6 +105,8 @@ def test_deploy__refused_bundle_fails_at_once_with_the_reason(served: Served) ->
 
 def test_deploy__bundle_that_was_put_right_is_not_failed_for_its_old_refusal(served: Served) -> None:
     folder = served.place.bundles.folder
+    served.target.stop()  # a service that has had this bundle may hold it still
+    served.target.deploy(served.place.usecase)
     (folder / served.naive).rename(folder / "aside")
     served.place.pointers.move(tiny.NAME, served.naive, served.ridge)
     try:
