@@ -9,11 +9,12 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from model_code.errors import ConfigurationError
+from model_code.job_settings import JobSettings
 
 PREFIX = "EVENKEEL_"
 
 
-class Settings(BaseSettings):
+class Settings(JobSettings, BaseSettings):
     """Where things lie and which ports are used. Every default is embedded: no service, no key.
 
     Example:
@@ -67,11 +68,25 @@ class Settings(BaseSettings):
     usecase: str = Field(
         "demand_victoria", description="Use case that a model service answers for. Default: the one whose data a package ships."
     )
+    pin: str = Field(
+        "",
+        pattern=r"^([0-9a-f]{64})?$",
+        description="Hash of the bundle that a model service serves whatever the pointer wants: a canary's or a shadow's. Default: none, it follows the pointer.",
+    )
+    pin_version: str = Field(
+        "",
+        max_length=100,
+        description="Registry version of the pinned bundle, kept with its predictions. Default: the one that the ledger knows the bundle by, which a challenger has none in.",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto",
         description="Where XGBoost and the LSTM compute. Default: a card where library and machine have one, so that one code serves both images.",
     )
     service_port: int = Field(3000, ge=1, le=65535, description="Port of the local model service.")
+    service_url: str = Field(
+        "",
+        description="Address of the model services, with {usecase} where it differs, its underscores as dashes: http://{usecase}.models. Default: HOST and SERVICE_PORT.",
+    )
     workers: int = Field(
         1, ge=1, le=64, description="Worker processes of a model service. Default: one; replicas scale better than workers."
     )
@@ -240,6 +255,16 @@ class Settings(BaseSettings):
     def mlflow(self) -> str:
         """MLflow tracking and registry URL."""
         return self.mlflow_url or f"sqlite:///{(self.home / 'mlflow.db').resolve()}"
+
+    def service(self, usecase: str) -> str:
+        """Base address of a use case's model service.
+
+        Example:
+            >>> Settings(service_url="http://{usecase}.models").service("demand_us")
+            'http://demand-us.models'
+        """
+        own = f"http://{self.host}:{self.service_port}"
+        return self.service_url.replace("{usecase}", usecase.replace("_", "-")) or own
 
     def environment(self) -> dict[str, str]:
         """The variables that give a child process in the same folder these settings.

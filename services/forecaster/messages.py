@@ -76,14 +76,15 @@ class ModelAnswer(Message):
     usecase: str
     version: str
     bundle: str
-    alias: str | None = Field(description="champion while it is the wanted one; None where another one is.")
+    alias: str | None = Field(description="champion while it is the wanted one; None where another one is, or it is pinned.")
     family: str
     columns: tuple[str, ...] = Field(description="Features in the order in which /predict takes them.")
     trained_until: AwareDatetime
     backtest_loss: float | None = Field(description="Mean loss per origin, in the target's unit; None where the bundle has none.")
     serving_since: AwareDatetime = Field(description="Wall clock.")
-    wanted: str | None = Field(description="Hash of the bundle that the pointer wants.")
-    generation: int = Field(description="How often the pointer moved.")
+    wanted: str | None = Field(description="Hash of the bundle that the pointer wants, or that the service is pinned to.")
+    pinned: bool = Field(False, description="Whether it serves one bundle whatever the pointer wants.")
+    generation: int = Field(description="How often the pointer moved; 0 where the service is pinned.")
     ready: bool = Field(description="Whether the wanted bundle is the one that answers.")
     reason: str = Field(description="Why not; empty when ready.")
 

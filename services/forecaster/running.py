@@ -61,6 +61,7 @@ class Running:
         )
         self.telemetry = Answered(self.usecase)
         self.draining = False
+        self._pinned = bool(settings.pin)
         self._spool_bytes = settings.spool_bytes
         self._warm = settings.warm_forecasts and place.usecase.spec.task == "forecast"
         self._stopped = threading.Event()
@@ -129,13 +130,14 @@ class Running:
             usecase=manifest.usecase,
             version=serving.version,
             bundle=serving.bundle.hash,
-            alias="champion" if serving.bundle.hash == standing.wanted else None,
+            alias="champion" if serving.bundle.hash == standing.wanted and not self._pinned else None,
             family=manifest.family,
             columns=tuple(manifest.feature_columns),
             trained_until=manifest.trained_until,
             backtest_loss=serving.bundle.profile.get("loss"),
             serving_since=serving.since,
             wanted=standing.wanted,
+            pinned=self._pinned,
             generation=standing.generation,
             ready=not reason,
             reason=reason,

@@ -1,4 +1,7 @@
-"""Following the pointer: the wanted bundle is loaded beside the one that answers, checked, and switched to at once."""
+"""Following the pointer: the wanted bundle is loaded beside the one that answers, checked, and switched to at once.
+
+A pinned service (a canary, a shadow) follows nothing: its one bundle is the wanted one from start to end.
+"""
 
 import gc
 import logging
@@ -41,8 +44,8 @@ class Standing:
 
     Attributes:
         serving: What answers; None before the first bundle.
-        wanted: Hash that the pointer wants; None before the first promotion.
-        generation: The pointer's.
+        wanted: Hash that the pointer wants, or the pin; None before the first promotion.
+        generation: The pointer's; 0 where pinned.
         reason: Why the service is not ready; empty when it is.
     """
 
@@ -88,7 +91,7 @@ class PointerWatcher:
     def look(self) -> None:
         """Read the pointer and follow it; whatever fails, what serves goes on serving and the reason is told."""
         try:
-            self._follow(self._place.pointers.get(self._place.usecase.name))
+            self._follow(self._wanted())
         except BundleUnavailable as error:
             self._not_ready(str(error))
         except BundleError as error:
@@ -105,6 +108,12 @@ class PointerWatcher:
     def _run(self) -> None:
         while not self._stop.wait(POLL_SECONDS):
             self.look()
+
+    def _wanted(self) -> Pointer | None:
+        name, pin = self._place.usecase.name, self._place.settings.pin
+        if pin:
+            return Pointer(usecase=name, wanted=pin, previous=None, generation=0)
+        return self._place.pointers.get(name)
 
     def _unread(self, error: StoreError) -> None:
         """Nobody can move a pointer in a database that is away: what was wanted last still is, and ready stays ready."""
@@ -174,6 +183,9 @@ class PointerWatcher:
         return refused in self._refused and time.monotonic() - self._refused[refused] < RETRY_SECONDS
 
     def _version(self, bundle_hash: str) -> str:
+        settings = self._place.settings
+        if settings.pin and settings.pin_version:
+            return settings.pin_version  # a challenger is in no ledger yet, and a canary starts without a database, too
         entries = reversed(self._place.ledger.entries(self._place.usecase.name))
         versions = (entry.to_version for entry in entries if entry.to_bundle == bundle_hash and entry.to_version)
         return next(versions, bundle_hash[:12])
