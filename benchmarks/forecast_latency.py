@@ -37,7 +37,7 @@ from services.forecaster.messages import ForecastRequest
 from services.forecaster.observations import Observations
 from services.forecaster.watcher import Serving
 from services.keeping.opening import open_keeper
-from services.rollout.local import LocalTarget
+from services.rollout.local_service import LocalService
 
 RESULTS = Path(__file__).parent / "results"
 CALIFORNIA = Path(__file__).parents[1] / "model_code" / "usecases" / "demand_us"
@@ -147,7 +147,7 @@ class Client:
 @contextmanager
 def service(world: World) -> Iterator[tuple[Client, psutil.Process]]:
     """The world's service, while inside."""
-    target = LocalTarget(world.place.settings)
+    target = LocalService(world.place.settings)
     status = target.deploy(world.place.usecase)
     assert status.pid is not None
     try:

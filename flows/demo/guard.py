@@ -8,7 +8,7 @@ import psutil
 
 from flows.stack.local import LocalStack
 from model_code.settings import Settings
-from services.rollout.local import LocalTarget
+from services.rollout.local_service import LocalService
 
 
 def main() -> None:
@@ -17,7 +17,7 @@ def main() -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
         psutil.Process(int(sys.argv[1])).wait()
     settings = Settings.load()
-    LocalTarget(settings).stop()
+    LocalService(settings).stop()
     LocalStack(settings).down()
 
 

@@ -21,7 +21,7 @@ from flows.stack.parts import environment
 from model_code.errors import EvenkeelError
 from model_code.installation import Installation
 from model_code.settings import PREFIX, Settings
-from services.rollout.local import LocalTarget
+from services.rollout.local_service import LocalService
 
 PORTS = ("SERVICE_PORT", "PREFECT_PORT", "EXPORTER_PORT", "MLFLOW_PORT")
 PARTS = ("prefect", "zygote", "worker", "exporter")
@@ -94,7 +94,7 @@ class Stage:
             stack.up(PARTS)
             yield self
         finally:
-            LocalTarget(self.settings).stop()
+            LocalService(self.settings).stop()
             stack.down()
             guard.terminate()
             guard.wait()
@@ -105,7 +105,7 @@ def clean(home: Path) -> Path:
     if home.exists():
         os.environ[f"{PREFIX}HOME"] = str(home.resolve())
         settings = Settings.load()
-        LocalTarget(settings).stop()
+        LocalService(settings).stop()
         LocalStack(settings).down()
         shutil.rmtree(home)
     home.mkdir(parents=True)

@@ -4,8 +4,7 @@ from model_code.pointer import Pointers
 from model_code.settings import Settings
 from model_code.sql import engine
 from model_code.usecase import load_usecase
-from services.rollout.base import Status
-from services.rollout.local import LocalTarget
+from services.rollout.local_service import LocalService, Status
 
 
 def start(settings: Settings) -> bool:
@@ -20,13 +19,13 @@ def start(settings: Settings) -> bool:
     finally:
         database.dispose()
     if promoted:
-        LocalTarget(settings).deploy(load_usecase(settings.usecase, settings))
+        LocalService(settings).deploy(load_usecase(settings.usecase, settings))
     return promoted
 
 
 def stop(settings: Settings) -> bool:
     """End the service, whoever started it: `start` or a flow. False if none ran."""
-    target = LocalTarget(settings)
+    target = LocalService(settings)
     ran = target.status().running
     target.stop()
     return ran
@@ -34,4 +33,4 @@ def stop(settings: Settings) -> bool:
 
 def status(settings: Settings) -> Status:
     """What the service says of itself."""
-    return LocalTarget(settings).status()
+    return LocalService(settings).status()

@@ -14,7 +14,7 @@ import pytest
 
 from model_code.installation import Installation
 from model_code.study import searched_candidates
-from services.rollout.local import LocalTarget
+from services.rollout.local_service import LocalService
 from tests.flows.running import Runs, completed
 from tests.flows.small import FIRST, LATER, NAME, PEOPLE, PRESENT, TRIALS, HeldEia, Stages, asked, mlflow_runs, state
 
@@ -146,7 +146,7 @@ def twins(case: Case, runs: Runs, stages: Stages, tmp_path: Path) -> Iterator[Tw
     """Two installations at the stage that the flow starts from; no run is under way."""
     runs.wait_for_processes()
     made = stages.copy(case.stage, tmp_path / "one"), stages.copy(case.stage, tmp_path / "other")
-    targets = [LocalTarget(place.settings) for place in made]
+    targets = [LocalService(place.settings) for place in made]
     try:
         if case.served:
             for place, target in zip(made, targets, strict=True):

@@ -6,7 +6,7 @@ from uuid import UUID
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
 
 from model_code.origins import latest_origin
-from services.rollout.local import LocalTarget
+from services.rollout.local_service import LocalService
 from tests.flows.running import Runs
 from tests.flows.small import LATER, PRESENT, Stages
 
@@ -23,7 +23,7 @@ def names_below(runs: Runs, parent: UUID) -> dict[str, str]:
 
 def test_turn__refreshes_forecasts_and_looks(runs: Runs, stages: Stages, tmp_path: Path) -> None:
     place = stages.copy("promoted", tmp_path / "home")
-    target = LocalTarget(place.settings)
+    target = LocalService(place.settings)
     target.deploy(place.usecase)
     try:
         ended = runs.complete("turn", place)

@@ -26,7 +26,7 @@ from monitoring.judgement import Judgement, look
 from monitoring.readings import readings
 from services.client import ForecastClient
 from services.forecaster.messages import ForecastAnswer
-from services.rollout.local import LocalTarget
+from services.rollout.local_service import LocalService
 from tests.conftest import free_port
 from tests.loop import machines
 
@@ -87,7 +87,7 @@ class Story:
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """A month with a good model, then a release with labels the wrong way round; a real service answers."""
     told = Story(opened(tmp_path_factory.mktemp("classifier")))
-    place, target = told.place, LocalTarget(told.place.settings)
+    place, target = told.place, LocalService(told.place.settings)
     try:
         told.served.append(str(target.deploy(place.usecase).version))
         with ForecastClient(target.url) as client:

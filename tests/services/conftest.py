@@ -9,7 +9,7 @@ import pytest
 from model_code.installation import Installation
 from model_code.predictions import Prediction
 from services.client import ForecastClient
-from services.rollout.local import LocalTarget
+from services.rollout.local_service import LocalService
 from tests.conftest import free_port
 from tests.services import tiny
 
@@ -19,7 +19,7 @@ class Served:
 
     def __init__(self, place: Installation) -> None:
         self.place = place
-        self.target = LocalTarget(place.settings)
+        self.target = LocalService(place.settings)
         self.ridge = make_known(place, "1", "ridge")
         self.naive = make_known(place, "2", "naive")
 

@@ -8,7 +8,7 @@ from model_code.bundle import BundleRef
 from model_code.installation import Installation
 from services.client import ForecastClient
 from services.forecaster.running import Running
-from services.rollout.local import LocalTarget
+from services.rollout.local_service import LocalService
 from tests.conformance.conftest import s3  # noqa: F401  # a fixture
 from tests.conftest import free_port
 from tests.services import tiny
@@ -31,7 +31,7 @@ def at(place: Installation, url: str, cache: Path) -> Installation:
 def test_service__fetches_the_bundle_that_is_wanted_and_the_one_that_becomes_so(place: Installation, tmp_path: Path) -> None:
     trainer = at(place, place.bundles.url, tmp_path / "trainer")
     old, new = make_known(trainer, "1", "ridge"), make_known(trainer, "2", "naive")
-    target = LocalTarget(place.settings)
+    target = LocalService(place.settings)
     place.pointers.move(tiny.NAME, old, None)
     try:
         first = target.deploy(place.usecase)

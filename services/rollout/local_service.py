@@ -1,9 +1,11 @@
-"""Rollout to a process on this machine."""
+"""The model service as a detached process of this machine."""
 
 import os
 import socket
 import sys
 import time
+
+from pydantic import BaseModel, ConfigDict
 
 from model_code.errors import InvalidRequest, NotReady, RolloutError
 from model_code.pointer import Pointers
@@ -13,7 +15,6 @@ from model_code.usecase import UseCase
 from services.client import ForecastClient
 from services.forecaster.__main__ import environment
 from services.refusal import RETRY_SECONDS, is_refusal
-from services.rollout.base import Status, Target
 from services.rollout.process import ProcessFile, alone, end, start_recorded, tail
 
 GRACE_SECONDS = 10.0
@@ -21,7 +22,35 @@ ORPHAN_SECONDS = 5.0  # a worker whose server was killed ends by itself well wit
 POLL_SECONDS = 0.1
 
 
-class LocalTarget(Target):
+class Status(BaseModel):
+    """What runs on the port.
+
+    Attributes:
+        running: Whether the endpoint's process is there.
+        ready: Whether it serves the wanted bundle.
+        usecase: What it serves; None when nothing runs.
+        url: Its address.
+        version: Registry version that answers; None when there is none.
+        bundle: Hash of the bundle that answers; None when there is none.
+        reason: Why it is not ready; empty when it is.
+        pid: Process id; None when nothing runs.
+        log: Where its log is.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    running: bool
+    ready: bool
+    usecase: str | None = None
+    url: str
+    version: str | None = None
+    bundle: str | None = None
+    reason: str = ""
+    pid: int | None = None
+    log: str = ""
+
+
+class LocalService:
     """The model service as a detached process, one for each port.
 
     Args:

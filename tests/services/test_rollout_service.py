@@ -14,7 +14,7 @@ import pytest
 
 from model_code.errors import RolloutError
 from model_code.usecase import load_usecase
-from services.rollout.local import LocalTarget
+from services.rollout.local_service import LocalService
 from services.rollout.process import ProcessFile, alone, end, start_detached, start_recorded, tail
 from tests.services import tiny
 from tests.services.conftest import Served, installation
@@ -25,7 +25,7 @@ STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); 
 def test_deploy__twice_is_one_process(served: Served) -> None:
     before = served.target.status()
 
-    after = LocalTarget(served.place.settings).deploy(served.place.usecase)
+    after = LocalService(served.place.settings).deploy(served.place.usecase)
 
     assert before.running
     assert after == before
@@ -55,9 +55,9 @@ def test_deploy__port_of_another_program_is_named_with_its_setting(tmp_path: Pat
         other.listen()
 
         with pytest.raises(RolloutError, match=rf"port {place.settings.service_port} .* another program .*EVENKEEL_SERVICE_PORT"):
-            LocalTarget(place.settings).deploy(place.usecase)
+            LocalService(place.settings).deploy(place.usecase)
 
-    assert not LocalTarget(place.settings).status().running
+    assert not LocalService(place.settings).status().running
 
 
 def test_deploy__port_of_another_use_case_is_refused(served: Served) -> None:
@@ -71,9 +71,9 @@ def test_deploy__without_a_promotion_starts_nothing(tmp_path: Path) -> None:
     place = installation(tmp_path)
 
     with pytest.raises(RolloutError, match="no bundle of tiny_load is promoted"):
-        LocalTarget(place.settings).deploy(place.usecase)
+        LocalService(place.settings).deploy(place.usecase)
 
-    assert not LocalTarget(place.settings).status().running
+    assert not LocalService(place.settings).status().running
 
 
 def test_deploy__that_ends_at_once_shows_the_end_of_its_log(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_deploy__that_ends_at_once_shows_the_end_of_its_log(tmp_path: Path) -> N
     shutil.rmtree(tmp_path / "usecases")
 
     with pytest.raises(RolloutError, match=r"(?s)the service ended.*no use case 'tiny_load'"):
-        LocalTarget(place.settings).deploy(place.usecase)
+        LocalService(place.settings).deploy(place.usecase)
 
 
 def test_wait_ready__bundle_that_does_not_come_tells_why(served: Served) -> None:
@@ -121,7 +121,7 @@ def test_deploy__bundle_that_was_put_right_is_not_failed_for_its_old_refusal(ser
 def test_deploy__first_bundle_that_is_missing_fails_at_once(tmp_path: Path) -> None:
     place = installation(tmp_path)
     place.pointers.move(tiny.NAME, "0" * 64, None)
-    target = LocalTarget(place.settings)
+    target = LocalService(place.settings)
     try:
         with pytest.raises(RolloutError, match="bundle 000000000000 is refused: no bundle 000000000000 in"):
             target.deploy(place.usecase, timeout=600.0)
@@ -139,7 +139,7 @@ def test_stop__recycled_process_id_is_left_alone(tmp_path: Path) -> None:
         stat[21] = str(int(stat[21]) - 1)  # started a tick earlier
         file.write_text(ProcessFile(usecase=tiny.NAME, stat=" ".join(stat)).model_dump_json())
 
-        target = LocalTarget(settings)
+        target = LocalService(settings)
         assert not target.status().running
         target.stop()
 
@@ -151,7 +151,7 @@ def test_stop__recycled_process_id_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_stop__of_nothing_is_fine(tmp_path: Path) -> None:
-    LocalTarget(tiny.settings_for(tmp_path, tmp_path, 1)).stop()
+    LocalService(tiny.settings_for(tmp_path, tmp_path, 1)).stop()
 
 
 def test_end__kills_what_does_not_listen(tmp_path: Path) -> None:
