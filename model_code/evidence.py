@@ -102,6 +102,13 @@ class DataFault(Fact):
     text: str
 
 
+class PairedLoss(Fact):
+    """One origin that two versions answered: the losses of both, in the target's unit."""
+
+    before: float = Field(ge=0, allow_inf_nan=False, description="Of the version that was champion then.")
+    after: float = Field(ge=0, allow_inf_nan=False, description="Of the one that took over.")
+
+
 class Release(Fact):
     """A bundle that became champion."""
 
@@ -109,6 +116,9 @@ class Release(Fact):
     at: AwareDatetime
     action: str = Field("promote", description="promote, retrain, rollback or recalibrate: what made it champion.")
     forced: bool = False
+    won_on: tuple[PairedLoss, ...] = Field(
+        (), description="Origins of the trouble that a retrain won on and was promoted for; empty where no retrain made it."
+    )
 
 
 class Action(Fact):

@@ -114,6 +114,8 @@ def _wish(trouble: Trouble, policy: Policy, evidence: Evidence) -> _Wish:
         return _Wish("hold", f"{trouble.scored} origins scored since the last release, {policy.min_origins} are needed")
     if trouble.level_moved:
         return _Wish("retrain", f"the world changed: {trouble.level_text}; {trouble.ratio_text}")
+    if trouble.outlived:
+        return _Wish("retrain", f"the world changes again: {trouble.release_text}, but not with those that it was made for")
     if trouble.stale_model:
         return _Wish("retrain", f"the model is stale: {trouble.stale_text}")
     if trouble.features_moved:

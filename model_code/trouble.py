@@ -91,7 +91,17 @@ class Trouble:
 
     @property
     def blames_release(self) -> bool:
-        """The last release is at fault: trouble since, and the bundle before it is clearly better on the same origins."""
+        """The last release is at fault: beaten since, and what it once won on does not make up for that (or it is blatant)."""
+        return self.beaten and (self.blatant or self._beaten_on_the_whole())
+
+    @property
+    def outlived(self) -> bool:
+        """A retrain is beaten by the version before, but not on the whole: the world that it was made for changes again."""
+        return self.beaten and not self.blames_release
+
+    @property
+    def beaten(self) -> bool:
+        """Trouble since the last release, and the bundle before it is clearly better on the same origins."""
         points = self._run()[-self.policy.stale_origins :]
         told = len(points) >= BLATANT_ORIGINS and all(point.previous_loss is not None for point in points)
         if not (told and self.began_after_release):
@@ -184,6 +194,14 @@ class Trouble:
         told = [(point.loss, point.baseline_loss) for point in self.latest if point.baseline_loss is not None]
         shared = bool(told) and not self._clearly_better(told)
         return f"{'the baseline is no better on them and ' if shared else ''}{self.level_text}"
+
+    def _beaten_on_the_whole(self) -> bool:
+        """Whether the version before is clearly better on every origin known of both, those that a retrain won on included."""
+        won = self.evidence.releases[-1].won_on if self.evidence.releases else ()
+        if not won:
+            return True
+        since = [(point.loss, point.previous_loss) for point in self.points]
+        return self._clearly_better([*((pair.after, pair.before) for pair in won), *since])
 
     def _run(self) -> tuple[OriginEvidence, ...]:
         """The present trouble: back to the first bad origin that others follow within a window; the latest ones where none is."""

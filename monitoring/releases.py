@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import get_args
 
-from model_code.evidence import Action, ActionName, Release
+from model_code.evidence import Action, ActionName, PairedLoss, Release
 from model_code.ledger import Entry
 
 ACTIONS = frozenset(get_args(ActionName)) - {"hold"}
@@ -13,8 +13,26 @@ def releases_of(entries: Sequence[Entry]) -> tuple[Release, ...]:
     """Every change of the champion that was carried out, oldest first."""
     done = sorted((entry for entry in entries if entry.phase == "done" and entry.to_version), key=lambda entry: entry.at)
     return tuple(
-        Release(version=str(entry.to_version), at=entry.at, action=entry.action, forced=entry.evidence.get("forced") is True)
+        Release(
+            version=str(entry.to_version),
+            at=entry.at,
+            action=entry.action,
+            forced=entry.evidence.get("forced") is True,
+            won_on=won_on(entry),
+        )
         for entry in done
+    )
+
+
+def won_on(entry: Entry) -> tuple[PairedLoss, ...]:
+    """The paired losses that a retrain was promoted for; none for other moves, which lost nothing live."""
+    losses = entry.evidence.get("losses")
+    told = losses if entry.action == "promote" and isinstance(losses, list) else []
+    pairs = [(row.get("champion"), row.get("challenger")) for row in told if isinstance(row, dict)]
+    return tuple(
+        PairedLoss(before=mine, after=theirs)
+        for mine, theirs in pairs
+        if isinstance(mine, float | int) and isinstance(theirs, float | int)  # None where an origin could not be told
     )
 
 

@@ -37,6 +37,16 @@ def test_releases_of__are_the_moves_that_were_done_oldest_first() -> None:
     ]
 
 
+def test_releases_of__a_retrain_tells_the_losses_that_it_won_by() -> None:
+    told = [{"champion": 0.8, "challenger": 0.5, "told": 0}, {"champion": 0.3, "challenger": float("nan"), "told": 1}]
+    entries = [
+        entry(1, "promote", to_version="1", evidence={"verdict": {"better": True}}),
+        entry(2, "promote", from_version="1", to_version="2", evidence={"losses": told}),
+        entry(3, "rollback", from_version="2", to_version="1", evidence={"losses": told}),
+    ]
+    assert [[(pair.before, pair.after) for pair in release.won_on] for release in releases_of(entries)] == [[], [(0.8, 0.5)], []]
+
+
 def test_actions_of__counts_what_was_done_or_noted_once() -> None:
     entries = [
         entry(2, "rollback", "intent", intent="a"),

@@ -9,6 +9,7 @@ from model_code.evidence import (
     DataFault,
     Evidence,
     OriginEvidence,
+    PairedLoss,
     Release,
     SeriesEvidence,
     SliceEvidence,
@@ -59,14 +60,19 @@ def series(
     return SeriesEvidence(name=name, backtest_loss=1.0, origins=tuple(points), level_since=since)
 
 
-def evidence(*watched: SeriesEvidence, released_days_ago: float = 60, **changes: object) -> Evidence:
-    """Fresh evidence with a champion 3 over a previous 2."""
+def evidence(*watched: SeriesEvidence, released_days_ago: float = 60, won: str = "", **changes: object) -> Evidence:
+    """Fresh evidence with a champion 3 over a previous 2.
+
+    Args:
+        won: What the previous champion lost on the origins that a retrain made 3 for, which lost as expected on them.
+    """
+    won_on = tuple(PairedLoss(before=LOSS[mark], after=LOSS["."]) for mark in won)
     facts: dict[str, object] = {
         "usecase": "demand",
         "at": NOW,
         "champion": "3",
         "previous": "2",
-        "releases": (Release(version="3", at=NOW - released_days_ago * DAY),),
+        "releases": (Release(version="3", at=NOW - released_days_ago * DAY, won_on=won_on),),
         "series": watched,
         "data_age": timedelta(hours=1),
         "prediction_age": timedelta(hours=1),

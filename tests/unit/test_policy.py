@@ -67,6 +67,14 @@ CASES: list[Case] = [
     ("alarm that has passed", evidence(series("......xxxx....", level="AAAA++++")), (), "hold", "even keel"),
     ("level moved soon after a release, previous suffers too", evidence(series("..xxxx", previous="..xxxx", level="AAAA"), released_days_ago=6.5), (), "retrain", "world changed"),
     ("level moved before enough origins", evidence(series("xx", level="AA"), released_days_ago=2.5), (), "hold", "2 origins scored"),
+    # -- a retrain that the world outlives
+    ("retrained, then the old lags absorb the step", evidence(series("xoxxx", previous="o.o.."), released_days_ago=5.5, won="XXx"), (), "retrain", "changes again"),
+    ("retrained, then beaten on each of six origins", evidence(series("xxxxxx", previous="......"), released_days_ago=6.5, won="XXx"), (), "retrain", "changes again"),
+    ("retrained, beaten far longer than it won", evidence(series("x" * 9, previous="." * 9), released_days_ago=9.5, won="xxx"), (), "rollback", "version 2"),
+    ("retrained, and blatant from the first two origins", evidence(series("XX", previous=".."), released_days_ago=2.5, won="XXX"), (), "rollback", "version 2"),
+    ("retrained, beaten on too few origins", evidence(series("xx", previous=".."), released_days_ago=2.5, won="XXX"), (), "hold", "2 origins scored"),
+    ("retrained on the latest, and no worse than before it", evidence(series("xxxx", previous="xxxx"), released_days_ago=4.5, won="XXX"), (), "hold", "hard spell"),
+    ("retrained, outlived, but cooling down", evidence(series("xxxxxx", previous="......"), released_days_ago=6.5, won="XXx"), (action("retrain", 2),), "hold", "wanted retrain"),
     # -- a hard spell, a stale model
     ("cold days, baseline no better", evidence(series("..........xxx.", baseline="..........xxx.")), (), "hold", "baseline is no better"),
     ("a hard week, baseline no better", evidence(series("." * 7 + "xxxxxxx", baseline="." * 7 + "xxxxxxx")), (), "hold", "hard spell"),

@@ -189,6 +189,23 @@ def test_decide__a_rollback_costs_nobody_who_did_not_ask(ratios: str, previous: 
         assert sum(LOSS[mark] for mark in previous) <= (1 + P.scope_tolerance) * sum(LOSS[mark] for mark in ratios)
 
 
+@given(st.text("oxX", min_size=2, max_size=12), st.text(".oxX", min_size=12, max_size=12), st.text(".oxX", max_size=6))
+@SETTINGS
+def test_decide__what_a_retrain_won_on_counts_before_it_is_rolled_back(ratios: str, previous: str, won: str) -> None:
+    watched = series(ratios, previous=previous[: len(ratios)])
+    unknown, known = (
+        decide(P, evidence(watched, released_days_ago=len(ratios) + 0.5, won=record), (), NOW).action for record in ("", won)
+    )
+
+    if known == "rollback":
+        assert unknown == "rollback"
+        mine = sum(LOSS[mark] for mark in ratios) + len(won) * LOSS["."]
+        theirs = sum(LOSS[mark] for mark in previous[: len(ratios)] + won)
+        assert mine > P.ratio_near * theirs or all(mark == "X" for mark in ratios)
+    if unknown == "rollback":
+        assert known in ("rollback", "retrain")
+
+
 @given(seen(), st.floats(3.01, 50))
 @SETTINGS
 def test_decide__never_acts_on_old_evidence_or_evidence_from_the_future(found: Evidence, days: float) -> None:
