@@ -15,7 +15,6 @@ from tests.e2e.cluster import INGRESS, Cluster
 
 CHART = Path(__file__).parents[2] / "helm" / "model-service"
 USECASE = "tiny_e2e"
-HOST = "tiny.example.test"
 DRAIN_SECONDS = 5
 
 
@@ -34,7 +33,9 @@ class Installed:
 
     def __init__(self, cluster: Cluster, place: Installation, releases: list[Release], images: list[Image], key: str) -> None:
         self.cluster, self.place, self.releases, self.images, self.key = cluster, place, releases, images, key
-        self._client = httpx.Client(base_url=INGRESS, headers={"host": HOST, "authorization": f"Bearer {key}"}, timeout=10)
+        self.host = f"{cluster.namespace}.example.test"
+        headers = {"host": self.host, "authorization": f"Bearer {key}"}
+        self._client = httpx.Client(base_url=INGRESS, headers=headers, timeout=10)
 
     def close(self) -> None:
         """Let its connections go."""
@@ -62,7 +63,7 @@ class Installed:
             "buckets": {"secret": "buckets"},
             "keep": {"mode": ("spool", "store")[number]},
             "drainSeconds": DRAIN_SECONDS,
-            "ingress": {"enabled": True, "className": "traefik", "host": HOST},
+            "ingress": {"enabled": True, "className": "traefik", "host": self.host},
             "resources": {"requests": {"cpu": "50m", "memory": "256Mi"}},
             "networkPolicy": {
                 "egress": [
