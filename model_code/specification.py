@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from model_code.feeds import Feed
+from model_code.rollout_spec import Rollout
 from model_code.spec import Name, Spec
 
 
@@ -228,6 +229,7 @@ class UseCaseSpec(Spec):
     retrain: Retrain = Retrain()
     recalibrate: Recalibrate = Recalibrate()
     approval: Approval = Approval()
+    rollout: Rollout = Rollout()
     retention: Retention = Retention()
     drift: Drift = Drift()
     report: Report = Report()
