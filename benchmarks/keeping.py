@@ -17,9 +17,9 @@ from pathlib import Path
 
 import psutil
 
+from model_code.kept.frames import frame
+from model_code.kept.record import Kept, encode
 from services.keeping.committer import StoreKeeper
-from services.keeping.frames import frame
-from services.keeping.record import Kept, encode
 from services.keeping.segment import Segment
 from services.keeping.sink import prepare_table, program_environment
 from services.keeping.spool import SEGMENT_BYTES, SpoolKeeper

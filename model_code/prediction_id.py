@@ -4,6 +4,8 @@ import hashlib
 from datetime import UTC, datetime
 from functools import lru_cache
 
+FORECAST = "forecast"  # the route whose values are known by entity and time
+
 
 def prediction_id(request_id: str, entity: str, time: datetime) -> str:
     """The identity of a forecast value: the same request asked again gives the same.

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from model_code import sql
+from model_code import prediction_blocks, sql
 
 TABLE = sa.Table(
     "prediction",
@@ -34,12 +34,13 @@ LOOSENED = ("entity", "origin", "time", "lead_seconds")  # might not be NULL in 
 
 
 def prepare(on: sa.Engine) -> None:
-    """Make the table, or bring one of an earlier release up to date; safe with many programs starting at once.
+    """Make the tables, or bring those of an earlier release up to date; safe with many programs starting at once.
 
     Raises:
         StoreError: The database cannot be written.
     """
     sql.create_table(on, TABLE)
+    sql.create_table(on, prediction_blocks.TABLE)
     with sql.transaction(on) as connection:
         if _is_current(connection):
             return

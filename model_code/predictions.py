@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 import sqlalchemy as sa
 
+from model_code import prediction_blocks as blocks
 from model_code import sql
+from model_code.kept.predictions_of import predictions_of
 from model_code.prediction import Prediction
 from model_code.prediction_id import prediction_id
 from model_code.prediction_table import TABLE, prepare
@@ -52,16 +54,50 @@ class PredictionStore:
     def by_request(self, request_id: str, usecase: str | None = None) -> list[Prediction]:
         """What a request was answered, by entity, time and position; empty when it is unknown.
 
+        Answers that nobody can judge lie in blocks, which are looked through: a look back, see `answered` for a quick one.
+
         Args:
             request_id: The request.
             usecase: Only of this use case: callers choose request ids, and two use cases may get the same.
         """
+        with sql.transaction(self._engine) as connection:
+            rows = self._rows(connection, request_id, usecase)
+            known = {(each.usecase, each.prediction_id) for each in rows}
+            found = predictions_of(blocks.records_of(connection, request_id, usecase))
+        return rows + [each for each in found if (each.usecase, each.prediction_id) not in known]
+
+    def answered(self, request_id: str, usecase: str) -> list[Prediction]:
+        """What can be judged of a request's answers, by entity, time and position; by an index, so it is quick."""
+        with sql.transaction(self._engine) as connection:
+            return self._rows(connection, request_id, usecase)
+
+    def count(self, usecase: str | None = None) -> int:
+        """How many predictions are kept, of one use case or of all."""
+        query = sa.select(sa.func.count()).select_from(TABLE)
+        if usecase is not None:
+            query = query.where(TABLE.c.usecase == usecase)
+        with sql.transaction(self._engine) as connection:
+            return int(connection.execute(query).scalar_one()) + blocks.count(connection, usecase)
+
+    def requests(self, usecase: str | None = None) -> Iterator[tuple[str, int]]:
+        """Every request with how many predictions are kept of it; one that lies in several places comes as often.
+
+        Args:
+            usecase: Only of this use case.
+        """
+        query = sa.select(TABLE.c.request_id, sa.func.count()).group_by(TABLE.c.request_id)
+        if usecase is not None:
+            query = query.where(TABLE.c.usecase == usecase)
+        with sql.transaction(self._engine) as connection:
+            yield from ((request_id, rows) for request_id, rows in connection.execute(query))
+            yield from ((each.request_id, len(each.value) // 8) for each in blocks.all_records(connection, usecase))
+
+    def _rows(self, connection: sa.Connection, request_id: str, usecase: str | None) -> list[Prediction]:
         query = sa.select(TABLE).where(TABLE.c.request_id == request_id)
         query = query.order_by(TABLE.c.entity, TABLE.c.time, TABLE.c.position)
         if usecase is not None:
             query = query.where(TABLE.c.usecase == usecase)
-        with sql.transaction(self._engine) as connection:
-            return [Prediction.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+        return [Prediction.model_validate(dict(row)) for row in connection.execute(query).mappings()]
 
     def between(self, usecase: str, start: datetime, end: datetime, *, by: Literal["origin", "time"] = "origin") -> pd.DataFrame:
         """Predictions with `start <= by < end` that can be judged, sorted by origin, entity, time, made_at.
@@ -91,7 +127,7 @@ class PredictionStore:
         return frame.astype(types | {"lead_seconds": "int64"})
 
     def drop(self, usecase: str, before: datetime, limit: int) -> int:
-        """Delete up to `limit` predictions that were made before a time, for an origin before it; the number of them.
+        """Delete up to `limit` predictions, or one block, made before a time and for an origin before it; the number of them.
 
         Raises:
             StoreError: The database cannot be written; none of these is gone.
@@ -100,7 +136,8 @@ class PredictionStore:
         chosen = sa.select(TABLE.c.prediction_id).where(TABLE.c.usecase == usecase, old).limit(limit)
         statement = sa.delete(TABLE).where(TABLE.c.usecase == usecase, TABLE.c.prediction_id.in_(chosen))
         with sql.transaction(self._engine) as connection:
-            return len(connection.execute(statement.returning(TABLE.c.prediction_id)).all())
+            dropped = len(connection.execute(statement.returning(TABLE.c.prediction_id)).all())
+            return dropped or blocks.drop(connection, usecase, before)
 
     def newest(self, usecase: str) -> datetime | None:
         """The latest origin that was predicted for; None when there is none."""

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from types import TracebackType
 from typing import Self
 
 import sqlalchemy as sa
+
+from model_code.predictions import PredictionStore
 
 SCRIPT = Path(__file__).parent / "acknowledged.lua"
 LONGEST_SECONDS = 24 * 3600
@@ -125,14 +128,13 @@ class Searched:
 
 def search(asked: Asked, engine: sa.Engine) -> Searched:
     """Look for every acknowledged request of one row in the store."""
+    stored: Counter[str] = Counter()
+    for request_id, rows in PredictionStore(engine).requests():
+        stored[request_id] += rows
     acknowledged = lost = doubled = 0
-    query = sa.text("SELECT request_id, count(*) FROM prediction WHERE request_id IN :ids GROUP BY request_id").bindparams(
-        sa.bindparam("ids", expanding=True)
-    )
-    with engine.connect() as connection:
-        for ids in asked.ids():
-            found = {row[0]: row[1] for row in connection.execute(query, {"ids": ids})}
-            acknowledged += len(ids)
-            lost += len(set(ids) - set(found))
-            doubled += sum(1 for count in found.values() if count > 1)
+    for ids in asked.ids():
+        counts = [stored[each] for each in ids]
+        acknowledged += len(ids)
+        lost += counts.count(0)
+        doubled += sum(1 for count in counts if count > 1)
     return Searched(acknowledged, lost, doubled)

@@ -77,7 +77,8 @@ def kept(folder: Path) -> int | None:
         return None
     database = sqlite3.connect(f"file:{folder / 'home' / 'evenkeel.db'}?mode=ro", uri=True, timeout=30)
     try:
-        count: Any = database.execute("SELECT count(*) FROM prediction").fetchone()
+        rows = "SELECT (SELECT count(*) FROM prediction) + (SELECT coalesce(sum(rows), 0) FROM prediction_block)"
+        count: Any = database.execute(rows).fetchone()
     finally:
         database.close()
     return None if waiting(folder) else int(count[0])

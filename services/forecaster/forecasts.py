@@ -14,12 +14,12 @@ import numpy as np
 from model_code.bundle import Predicted
 from model_code.errors import StoreError
 from model_code.installation import Installation
+from model_code.kept.record import Kept
 from model_code.usecase import UseCaseSpec
 from services.forecaster.messages import ForecastAnswer, ForecastRequest, ForecastValue
 from services.forecaster.problems import WrongField
 from services.forecaster.watcher import Serving
 from services.keeping.keeper import Keeper
-from services.keeping.record import Kept
 
 if TYPE_CHECKING:  # data frames and tables take a second to import: when they are first needed, or by `warm`
     from model_code.prediction import Prediction
@@ -83,11 +83,11 @@ class Forecasts:
 
     def _stored(self, request_id: str) -> "Sequence[Prediction]":
         """What was answered to this id; first where it may be before it is in the store, for in between it moves."""
-        waiting = self._keeper.find(self._usecase, request_id)
+        waiting = [each for each in self._keeper.find(self._usecase, request_id) if each.route == ROUTE]
         if waiting or self._keeper.standing.store_down_since is not None:
             return waiting
         try:
-            return self._place.predictions.by_request(request_id, self._usecase)
+            return self._place.predictions.answered(request_id, self._usecase)
         except StoreError as error:
             # The keeper decides whether there can be an answer: a spool outlives the store.
             logger.warning("request id %s could not be looked up: %s", request_id, error)

@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from model_code.bundle import Predicted
+from model_code.kept.record import Kept
 from model_code.usecase import UseCaseSpec
 from services.forecaster.problems import TooManyRows, WrongField
 from services.forecaster.watcher import Serving
 from services.keeping.keeper import Keeper
-from services.keeping.record import Kept
 
 INLINE_ROWS = 64  # more are predicted in a thread, so that other requests are not kept waiting
 MICROSECOND = timedelta(microseconds=1)

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from model_code.errors import EvenkeelError, StoreError
+from model_code.kept.record import Kept, encode
 from services.keeping.keeper import KeeperStanding, SpoolFull
 from services.keeping.open_sink import open_sink
-from services.keeping.record import Kept, decode, encode
-from services.keeping.rows import Row, rows_of
 from services.keeping.sink import RowRefused
+from services.keeping.sorting import Sorting
 
 if TYPE_CHECKING:
     from model_code.prediction import Prediction
@@ -103,7 +103,8 @@ class StoreKeeper:
     def _commit(self, batch: list[_Waiting]) -> None:
         """Commit the batch, or find out whether the store is back when it is empty; tell who waits."""
         try:
-            self._sink.add([row for each in batch for row in each.rows()])
+            sorting = Sorting(each.message for each in batch)
+            self._sink.add(sorting.rows(), sorting.blocks())
         except (RowRefused, ValueError) as error:
             if len(batch) > 1:  # the one that the store takes never must not fail the others
                 for each in batch:
@@ -127,9 +128,6 @@ class _Waiting:
         self.message = message
         self.future: Future[None] = Future()
         self.since = time.monotonic()
-
-    def rows(self) -> list[Row]:
-        return rows_of(decode(self.message))
 
 
 def _tell(batch: list[_Waiting], error: EvenkeelError | None) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from model_code.errors import StoreError
-from services.keeping.record import Kept
+from model_code.kept.record import Kept
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -4,19 +4,16 @@ import contextlib
 import fcntl
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from services.keeping.frames import Frames, frame
-from services.keeping.record import decode
-from services.keeping.rows import Row, rows_of
+from model_code.kept.frames import Frames, frame
 from services.keeping.sink import RowRefused, Sink
+from services.keeping.sorting import Sorting
 from services.keeping.spool_folder import DAMAGED, REFUSED, SpoolFolder
-
-YIELD_RECORDS = 2  # a twentieth of a millisecond: a kernel that does not preempt would let an answer wait for 4 ms
 
 
 @dataclass
@@ -25,7 +22,7 @@ class Moved:
 
     Attributes:
         segments: Files done with.
-        rows: Rows that were new to the store.
+        rows: Predictions that were new to the store.
         damaged: Files set aside because some bytes could not be read.
         refused: Records set aside because the store takes them never.
     """
@@ -69,7 +66,7 @@ class Moving:
         data = _read(file)
         frames = Frames(data)
         try:
-            self.moved.rows += self._sink.add(_all_rows(frames))
+            self._add(each.message for each in frames)
             refused: list[bytes] = []
         except (RowRefused, ValueError, msgspec.MsgspecError):
             refused = self._move_each(frames)
@@ -84,24 +81,20 @@ class Moving:
             os.unlink(path)
         self.moved.segments += 1
 
+    def _add(self, messages: Iterable[memoryview]) -> None:
+        sorting = Sorting(messages)
+        self.moved.rows += self._sink.add(sorting.rows(), sorting.blocks())
+
     def _move_each(self, frames: Frames) -> list[bytes]:
         """Move record by record; the messages of those that the store takes never."""
         refused = []
         for each in frames:
             try:
-                self.moved.rows += self._sink.add(rows_of(decode(each.message)))
+                self._add([each.message])
             except (RowRefused, ValueError, msgspec.MsgspecError) as error:
                 _tell(f"a record was refused by the store and is kept as {REFUSED}: {error}")
                 refused.append(bytes(each.message))
         return refused
-
-
-def _all_rows(frames: Frames) -> Iterator[Row]:
-    """The rows of all records; now and then the processor is left to whoever answers requests on it."""
-    for number, each in enumerate(frames):
-        if number % YIELD_RECORDS == 0:
-            os.sched_yield()
-        yield from rows_of(decode(each.message))
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Kept rows into PostgreSQL: copied beside the table, then inserted in one statement."""
+"""Kept rows and blocks into PostgreSQL; rows are copied beside the table, then inserted in one statement."""
 
 from collections.abc import Iterable
 from typing import LiteralString
@@ -6,8 +6,9 @@ from typing import LiteralString
 import psycopg
 
 from model_code.errors import StoreError
-from services.keeping.rows import COLUMNS, Row
-from services.keeping.sink import HINT, RowRefused, prepare_table
+from model_code.kept.block import Block
+from model_code.kept.rows import COLUMNS, Row
+from services.keeping.sink import BLOCK_COLUMNS, HINT, RowRefused, block_values, prepare_table
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 60
@@ -19,6 +20,12 @@ _COPY: LiteralString = f"COPY kept ({_NAMES}) FROM STDIN"
 # In one order everywhere, so that two writers of the same rows wait for each other instead of both failing.
 _FROM: LiteralString = f"SELECT {_NAMES} FROM kept ORDER BY usecase, prediction_id"  # noqa: S608
 _ADD: LiteralString = f"INSERT INTO prediction ({_NAMES}) {_FROM} ON CONFLICT DO NOTHING"
+_BLOCK_NAMES: LiteralString = ", ".join(BLOCK_COLUMNS)
+_LOOK_BLOCKS: LiteralString = f"SELECT {_BLOCK_NAMES} FROM prediction_block LIMIT 0"  # noqa: S608
+# Binary where the text form of bytes would be twice as long.
+_ADD_BLOCK: LiteralString = (
+    f"INSERT INTO prediction_block ({_BLOCK_NAMES}) VALUES (%s, %s, %s, %s, %s, %b, %b) ON CONFLICT DO NOTHING"  # noqa: S608
+)
 _FOR_GOOD = (psycopg.DataError, psycopg.IntegrityError, UnicodeError)
 
 
@@ -35,15 +42,18 @@ class PostgresqlSink:
         self._address = f"{scheme.partition('+')[0]}://{rest}"
         self._connection: psycopg.Connection | None = None
 
-    def add(self, rows: Iterable[Row]) -> int:
-        """Commit the rows, see `Sink`."""
+    def add(self, rows: Iterable[Row], blocks: Iterable[Block] = ()) -> int:
+        """Commit them, see `Sink`."""
         try:
             connection = self._connected()
             with connection.transaction(), connection.cursor() as cursor:
                 with cursor.copy(_COPY) as copy:
                     for row in rows:
                         copy.write_row(row)
-                return cursor.execute(_ADD).rowcount
+                added = cursor.execute(_ADD).rowcount
+                for block in blocks:
+                    added += block.rows * cursor.execute(_ADD_BLOCK, block_values(block)).rowcount
+                return added
         except _FOR_GOOD as error:
             raise RowRefused(str(error)) from error
         except psycopg.Error as error:
@@ -64,6 +74,7 @@ class PostgresqlSink:
             self._connection = self._open()
             try:
                 self._connection.execute(_LOOK)
+                self._connection.execute(_LOOK_BLOCKS)
             except psycopg.ProgrammingError:  # no such table, or one of an earlier release
                 prepare_table(self._url)
             self._connection.execute(_BESIDE)

@@ -1,4 +1,4 @@
-"""Where kept rows end up: the prediction table, written with the bare driver, for it is on the way of every prediction."""
+"""Where kept rows and blocks end up: the prediction tables, written with the bare driver, for it is on the way of every prediction."""
 
 import os
 import subprocess
@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from model_code.errors import StoreError
-from services.keeping.rows import Row
+from model_code.kept.block import Block
+from model_code.kept.rows import Row, utc_text
 
 ROOT = Path(__file__).resolve().parents[2]
 PREPARE_SECONDS = 60
@@ -16,18 +17,31 @@ URL = "EVENKEEL_SQL_URL"
 HINT = "is EVENKEEL_SQL_URL right, the server up, the disk writable and not full?"
 
 
+BLOCK_COLUMNS = ("usecase", "block_id", "made_first", "made_last", "rows", "requests", "records")
+
+
+def block_values(block: Block) -> tuple[str | int | bytes | None, ...]:
+    """A block as a row of its table, in the order of BLOCK_COLUMNS; times as text in UTC."""
+    made = (utc_text(block.made_first), utc_text(block.made_last))
+    return (block.usecase, block.block_id, *made, block.rows, block.requests, block.records)
+
+
 class RowRefused(ValueError):
     """The store is well and will never take one of these rows."""
 
 
 class Sink(Protocol):
-    """Writes rows to the prediction table; not for several threads at once."""
+    """Writes to the prediction tables; not for several threads at once."""
 
-    def add(self, rows: Iterable[Row]) -> int:
-        """Commit the rows, all or none; those that are known already stay as they were.
+    def add(self, rows: Iterable[Row], blocks: Iterable[Block] = ()) -> int:
+        """Commit rows and blocks, all or none; those that are known already stay as they were.
+
+        Args:
+            rows: Taken first.
+            blocks: Taken when all rows are: they may be gathered meanwhile.
 
         Returns:
-            How many were new.
+            How many predictions were new.
 
         Raises:
             StoreError: The store cannot be written now; a later call connects anew.

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model_code.errors import InvalidRequest, StoreError
-from services.keeping.frames import frame
+from model_code.kept.frames import frame
+from model_code.kept.record import Kept, encode
 from services.keeping.keeper import KeeperStanding, SpoolFull
 from services.keeping.mover_process import MoverProcess
 from services.keeping.mover_report import StoreState, read_report
-from services.keeping.record import Kept, encode
 from services.keeping.segment import Segment
 from services.keeping.spool_folder import SpoolFolder
 
@@ -85,7 +85,7 @@ class SpoolKeeper:
 
     def find(self, usecase: str, request_id: str) -> list[Prediction]:
         """What waits here of a request, of any worker alive or dead; see `Keeper`."""
-        from services.keeping.predictions_of import predictions_of
+        from model_code.kept.predictions_of import predictions_of
 
         return predictions_of(self._folder.records_of(usecase, request_id))
 

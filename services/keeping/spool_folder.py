@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from services.keeping.frames import Frames
-from services.keeping.record import Kept, decode
+from model_code.kept.frames import Frames
+from model_code.kept.record import Kept, decode
 from services.keeping.segment import OPEN, READY
 
 DAMAGED, REFUSED = ".damaged", ".refused"

@@ -1,17 +1,23 @@
-"""Kept rows into SQLite, with the standard library's driver."""
+"""Kept rows and blocks into SQLite, with the standard library's driver."""
 
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
 from model_code.errors import StoreError
-from services.keeping.rows import COLUMNS, Row
-from services.keeping.sink import HINT, RowRefused, prepare_table
+from model_code.kept.block import Block
+from model_code.kept.rows import COLUMNS, Row
+from services.keeping.sink import BLOCK_COLUMNS, HINT, RowRefused, block_values, prepare_table
 
 BUSY_SECONDS = 30  # how long a writer waits for another one
 _NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
 _LOOK = f"SELECT {_NAMES} FROM prediction LIMIT 0"  # noqa: S608
 _ADD = f"INSERT INTO prediction ({_NAMES}) VALUES ({', '.join('?' * len(COLUMNS))}) ON CONFLICT DO NOTHING"  # noqa: S608
+_BLOCK_NAMES = ", ".join(f'"{name}"' for name in BLOCK_COLUMNS)
+_LOOK_BLOCKS = f"SELECT {_BLOCK_NAMES} FROM prediction_block LIMIT 0"  # noqa: S608
+_ADD_BLOCK = (
+    f"INSERT INTO prediction_block ({_BLOCK_NAMES}) VALUES ({', '.join('?' * len(BLOCK_COLUMNS))}) ON CONFLICT DO NOTHING"  # noqa: S608
+)
 _FOR_GOOD = (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError, OverflowError, UnicodeError)
 
 
@@ -27,12 +33,14 @@ class SqliteSink:
         self._path = Path(url.partition(":///")[2].partition("?")[0]).resolve()
         self._connection: sqlite3.Connection | None = None
 
-    def add(self, rows: Iterable[Row]) -> int:
-        """Commit the rows, see `Sink`."""
+    def add(self, rows: Iterable[Row], blocks: Iterable[Block] = ()) -> int:
+        """Commit them, see `Sink`."""
         try:
             connection = self._connected()
             connection.execute("BEGIN IMMEDIATE")
-            added = connection.executemany(_ADD, rows).rowcount
+            added = max(0, connection.executemany(_ADD, rows).rowcount)
+            for block in blocks:
+                added += block.rows * connection.execute(_ADD_BLOCK, block_values(block)).rowcount
             connection.execute("COMMIT")
         except _FOR_GOOD as error:
             self._undo()
@@ -66,6 +74,7 @@ class SqliteSink:
         try:
             connection.execute("PRAGMA synchronous = FULL")  # a segment is deleted after the commit, so that must last
             connection.execute(_LOOK)
+            connection.execute(_LOOK_BLOCKS)
         except sqlite3.Error:
             connection.close()
             raise

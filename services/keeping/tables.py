@@ -1,4 +1,4 @@
-"""`python -m services.keeping.tables`: makes the prediction table of EVENKEEL_SQL_URL, or brings it up to date."""
+"""`python -m services.keeping.tables`: makes the prediction tables of EVENKEEL_SQL_URL, or brings them up to date."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from services.keeping.sink import URL
 
 
 def main() -> int:
-    """Prepare the table.
+    """Prepare the tables.
 
     Returns:
         Exit status; what went wrong is on standard error.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from services.keeping.record import Kept
+from model_code.kept.record import Kept
 from services.keeping.sink import program_environment
 
 if TYPE_CHECKING:
@@ -89,15 +89,13 @@ def stored(url: str, request_id: str, usecase: str = USECASE) -> list[Prediction
 
 
 def request_ids(url: str) -> list[str]:
-    """The request of every stored row."""
+    """The request of every stored prediction."""
     from model_code import sql
     from model_code.predictions import PredictionStore
 
     engine = sql.engine(url)
     try:
-        PredictionStore(engine)
-        with engine.connect() as connection:
-            return list(connection.exec_driver_sql("SELECT request_id FROM prediction").scalars())
+        return [request_id for request_id, rows in PredictionStore(engine).requests() for _ in range(rows)]
     finally:
         engine.dispose()
 

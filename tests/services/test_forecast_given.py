@@ -15,14 +15,14 @@ import pytest
 from model_code.cases import build_features
 from model_code.errors import StoreError
 from model_code.installation import Installation
+from model_code.kept.predictions_of import predictions_of
+from model_code.kept.record import Kept
 from model_code.origins import target_rows
 from services.forecaster.forecasts import Forecasts
 from services.forecaster.messages import ForecastAnswer, ForecastRequest
 from services.forecaster.problems import WrongField
 from services.forecaster.watcher import Serving
 from services.keeping.keeper import KeeperStanding, SpoolFull
-from services.keeping.predictions_of import predictions_of
-from services.keeping.record import Kept
 from tests.services import tiny
 from tests.services.conftest import installation
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from model_code.errors import StoreError
+from model_code.kept.record import Kept
 from services.forecaster.handler import EPOCH, MICROSECOND, Handler, Question
 from services.forecaster.watcher import Serving
 from services.keeping.keeper import KeeperStanding
-from services.keeping.record import Kept
 from tests.services import tiny
 from tests.services.conftest import installation
 

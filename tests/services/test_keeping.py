@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from model_code.errors import InvalidRequest
+from model_code.kept.frames import Frames, frame
+from model_code.kept.record import decode, encode
+from model_code.kept.rows import COLUMNS, rows_of
 from model_code.prediction_id import prediction_id
 from model_code.prediction_table import TABLE
-from services.keeping.frames import Frames, frame
 from services.keeping.opening import open_keeper
-from services.keeping.record import decode, encode
-from services.keeping.rows import COLUMNS, rows_of
 from tests.services.keeping import MADE_AT, doubles, forecast, record, settings, stored, wait_until
 
 

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import psutil
 
-from services.keeping.frames import frame
-from services.keeping.record import encode
+from model_code.kept.frames import frame
+from model_code.kept.record import encode
 from services.keeping.segment import Segment
 from services.keeping.sink import program_environment
 from services.keeping.spool import SpoolKeeper

@@ -13,12 +13,12 @@ import msgspec
 import pytest
 
 from model_code.errors import InvalidRequest, StoreError
+from model_code.kept.frames import frame
+from model_code.kept.record import encode
+from model_code.kept.rows import COLUMNS, rows_of
 from services.keeping.committer import StoreKeeper
-from services.keeping.frames import frame
 from services.keeping.keeper import SpoolFull
 from services.keeping.open_sink import open_sink
-from services.keeping.record import encode
-from services.keeping.rows import COLUMNS, rows_of
 from services.keeping.segment import Segment
 from services.keeping.sink import RowRefused, program_environment
 from services.keeping.spool import SpoolKeeper

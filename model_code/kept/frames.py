@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from services.keeping.record import MAX_BYTES
+from model_code.kept.record import MAX_BYTES
 
 MAGIC = b"EkP1"  # format 1; also where reading starts again behind a damaged place
 _HEADER = struct.Struct("<4sII")

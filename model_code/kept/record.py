@@ -80,6 +80,26 @@ def encode(record: Kept) -> bytes:
     return message
 
 
+def check(record: Kept) -> None:
+    """Hold that the columns fit each other, for a record whose rows are not made now.
+
+    Raises:
+        ValueError: They do not, or a value is not a finite number.
+    """
+    values = array("d", record.value)
+    n = len(values)
+    told = [len(column) for column in (record.entity, record.time, record.lead_seconds) if column is not None]
+    bounds = [len(bound) for bound in (record.lower, record.upper) if bound is not None]
+    if n == 0 or any(each != n for each in told) or any(each != 8 * n for each in bounds):
+        raise ValueError(f"the columns do not fit {n} values")
+    if record.features is not None and len(record.features) % (8 * n):
+        raise ValueError(f"{len(record.features)} bytes of features are no {n} rows of float64")
+    if record.features is None and record.features_hash is not None and len(record.features_hash) != 32 * n:
+        raise ValueError(f"{len(record.features_hash)} bytes of digests for {n} rows")
+    if not math.isfinite(sum(values)) and not all(map(math.isfinite, values)):
+        raise ValueError("a value is not a finite number")
+
+
 def decode(message: bytes | memoryview) -> Kept:
     """The record of a message.
 

@@ -8,8 +8,8 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import TypeVar
 
-from model_code.prediction_id import prediction_id, row_id
-from services.keeping.record import Kept
+from model_code.kept.record import Kept
+from model_code.prediction_id import FORECAST, prediction_id, row_id
 
 COLUMNS = (
     "usecase",
@@ -36,7 +36,6 @@ Told = TypeVar("Told")
 Value = str | int | float | bytes | None
 Row = tuple[Value, ...]  # in the order of COLUMNS; times as text in UTC with microseconds
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-FORECAST = "forecast"
 
 
 def rows_of(record: Kept) -> list[Row]:

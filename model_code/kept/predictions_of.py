@@ -3,22 +3,22 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from model_code.kept.record import Kept
+from model_code.kept.rows import COLUMNS, rows_of
 from model_code.prediction import Prediction
-from services.keeping.record import Kept
-from services.keeping.rows import COLUMNS, rows_of
 
 TIMES = ("origin", "time", "made_at")
 
 
 def predictions_of(records: Iterable[Kept]) -> list[Prediction]:
     """The predictions of some records, by position in their request, each once."""
-    found: dict[str, Prediction] = {}
+    found: dict[tuple[str, str], Prediction] = {}
     for record in records:
         for row in rows_of(record):
             fields: dict[str, object] = dict(zip(COLUMNS, row, strict=True))
             fields |= {name: _aware(fields[name]) for name in TIMES}
             prediction = Prediction.model_validate(fields)
-            found.setdefault(prediction.prediction_id, prediction)
+            found.setdefault((prediction.usecase, prediction.prediction_id), prediction)
     return sorted(found.values(), key=lambda each: each.position or 0)
 
 
