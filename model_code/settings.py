@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from model_code.errors import ConfigurationError
 from model_code.job_settings import JobSettings
+from model_code.rollout_settings import RolloutSettings
 
 PREFIX = "EVENKEEL_"
 
 
-class Settings(JobSettings, BaseSettings):
+class Settings(JobSettings, RolloutSettings):
     """Where things lie and which ports are used. Every default is embedded: no service, no key.
 
     Example:

@@ -6,8 +6,16 @@ from typing import Literal, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from model_code.errors import RolloutError
+
 Track = Literal["stable", "canary", "shadow"]
 Staged = Literal["canary", "shadow"]
+
+
+class Busy(RolloutError):
+    """Another rollout of the use case is going on."""
+
+    status = 409
 
 
 class Wanted(BaseModel):

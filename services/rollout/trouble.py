@@ -1,0 +1,158 @@
+"""What keeps a Deployment's pods from being ready, read from what the cluster tells of them."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+IMAGE = {"ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ErrImagePull"}
+RESTARTS = 2  # of a container, before it counts as crashing
+REVISION = "deployment.kubernetes.io/revision"
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a track is not ready.
+
+    Attributes:
+        what: In words, with the cluster's own.
+        hint: What to do about it.
+        patience: Seconds for which it may be gone by itself; waiting longer is in vain.
+    """
+
+    what: str
+    hint: str
+    patience: float
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the cluster tells of one release.
+
+    Attributes:
+        deployments: Of every track.
+        replica_sets: Theirs.
+        pods: All, those of earlier revisions too.
+        warnings: Events of type Warning in the namespace.
+    """
+
+    deployments: Sequence[Mapping[str, Any]]
+    replica_sets: Sequence[Mapping[str, Any]]
+    pods: Sequence[Mapping[str, Any]]
+    warnings: Sequence[Mapping[str, Any]]
+
+    def pods_of(self, deployment: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """Its pods of the current revision that are not about to end."""
+        wanted = _revision(deployment)
+        owners = {
+            each["metadata"]["uid"]
+            for each in self.replica_sets
+            if _revision(each) == wanted and _owner(each) == deployment["metadata"]["uid"]
+        }
+        return [pod for pod in self.pods if _owner(pod) in owners and "deletionTimestamp" not in pod["metadata"]]
+
+
+def trouble_of(deployment: Mapping[str, Any], seen: Seen) -> Trouble | None:
+    """The first trouble of a Deployment; None where there is none, or none that the cluster tells."""
+    refused = _condition(deployment, "ReplicaFailure")
+    if refused and refused["status"] == "True":
+        return _not_admitted(str(refused.get("message", refused.get("reason", ""))))
+    found = (_of_pod(pod, seen.warnings) for pod in seen.pods_of(deployment))
+    return next((trouble for trouble in found if trouble), None)
+
+
+def is_ready(pod: Mapping[str, Any]) -> bool:
+    """Whether a pod answers."""
+    ready = _condition(pod, "Ready")
+    return ready is not None and ready["status"] == "True"
+
+
+def _of_pod(pod: Mapping[str, Any], warnings: Iterable[Mapping[str, Any]]) -> Trouble | None:
+    if is_ready(pod):
+        return None
+    scheduled = _condition(pod, "PodScheduled")
+    if scheduled and scheduled["status"] == "False":
+        return _unschedulable(str(scheduled.get("message", "")))
+    for container in pod.get("status", {}).get("containerStatuses", ()):
+        found = _waiting(pod, container) or _crashing(pod, container)
+        if found:
+            return found
+    return _unmounted(pod, warnings)
+
+
+def _waiting(pod: Mapping[str, Any], container: Mapping[str, Any]) -> Trouble | None:
+    waiting = container.get("state", {}).get("waiting", {})
+    reason, message = waiting.get("reason", ""), waiting.get("message", "")
+    if reason in IMAGE:
+        patience = 20.0 if reason == "ErrImagePull" else 3.0
+        what = f"image {container['image']} cannot be pulled: {message or reason}"
+        return Trouble(what, "is it pushed under that name, and does image.pullSecrets let the cluster read it?", patience)
+    if reason == "CreateContainerConfigError":
+        return Trouble(f"{_name(pod)} cannot be started: {message}", _secret_hint(message), 5.0)
+    if reason in ("CreateContainerError", "RunContainerError"):
+        return Trouble(f"{_name(pod)} cannot be started: {message}", "", 10.0)
+    return None
+
+
+def _crashing(pod: Mapping[str, Any], container: Mapping[str, Any]) -> Trouble | None:
+    if int(container.get("restartCount", 0)) < RESTARTS:
+        return None
+    ended = container.get("lastState", {}).get("terminated") or container.get("state", {}).get("terminated") or {}
+    if ended.get("reason") == "OOMKilled":
+        hint = "raise resources.limits.memory in EVENKEEL_HELM_VALUES, or deploy a smaller model"
+        return Trouble(f"{_name(pod)} was ended for taking too much memory, {container['restartCount']} times", hint, 0.0)
+    code = ended.get("exitCode", "?")
+    return Trouble(f"{_name(pod)} ends again and again with code {code}", f"kubectl logs {_name(pod)} --previous", 0.0)
+
+
+def _unmounted(pod: Mapping[str, Any], warnings: Iterable[Mapping[str, Any]]) -> Trouble | None:
+    told = [
+        str(event.get("message", ""))
+        for event in warnings
+        if event.get("reason") in ("FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox")
+        and event["involvedObject"].get("uid") == pod["metadata"]["uid"]
+    ]
+    return Trouble(f"{_name(pod)} cannot be started: {told[-1]}", _secret_hint(told[-1]), 5.0) if told else None
+
+
+def _unschedulable(message: str) -> Trouble:
+    lacking = re.search(r"Insufficient (\S+?)[,.:]|Insufficient (\S+)", message)
+    resource = next(filter(None, lacking.groups()), "") if lacking else ""
+    if "gpu" in resource:
+        hint = "the cluster has no free GPU: add a node with one, or set profile: cpu in EVENKEEL_HELM_VALUES"
+    elif "node affinity" in message or "didn't match" in message:
+        hint = "no node has the labels that profile, nodeSelector or affinity ask for"
+    else:
+        hint = "add nodes, or lower replicas and resources in EVENKEEL_HELM_VALUES"
+    return Trouble(f"no node can take a pod: {message}", hint, 20.0)
+
+
+def _not_admitted(message: str) -> Trouble:
+    if "exceeded quota" in message:
+        hint = "raise the namespace's ResourceQuota, or lower replicas and resources in EVENKEEL_HELM_VALUES"
+    elif "violates PodSecurity" in message:
+        hint = "the namespace's Pod Security level refuses it"
+    else:
+        hint = ""
+    return Trouble(f"the cluster makes no pods: {message}", hint, 8.0)
+
+
+def _secret_hint(message: str) -> str:
+    missing = re.search(r'(secret|configmap) "([^"]+)" not found', message)
+    return f"make the {missing[1]} {missing[2]} in the namespace; docs/chart.md tells what it holds" if missing else ""
+
+
+def _condition(thing: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
+    return next((each for each in thing.get("status", {}).get("conditions", ()) if each["type"] == kind), None)
+
+
+def _revision(thing: Mapping[str, Any]) -> str:
+    return str(thing["metadata"].get("annotations", {}).get(REVISION, ""))
+
+
+def _owner(thing: Mapping[str, Any]) -> str:
+    return next((str(each["uid"]) for each in thing["metadata"].get("ownerReferences", ()) if each.get("controller")), "")
+
+
+def _name(pod: Mapping[str, Any]) -> str:
+    return str(pod["metadata"]["name"])
