@@ -7,6 +7,7 @@ README.md between the markers `drills`. Twenty seeds of all nine take about an h
 
 import argparse
 import json
+import shutil
 import tempfile
 import time
 from datetime import date
@@ -18,6 +19,7 @@ from flows.drill.checks import check
 from flows.drill.course import Course
 from flows.drill.draws import DRAWS, draw
 from flows.drill.loop import Loop
+from flows.drill.script import DAY
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "drills.json"
@@ -51,10 +53,13 @@ def play(name: str, seed: int, started: Path, home: Path) -> dict[str, Any]:
     script, began = draw(name, seed), time.monotonic()
     loop = Loop(started, home, script)
     loop.play()
-    outcome = check(script, Course.of(loop.place))
+    course = Course.of(loop.place)
+    outcome = check(script, course)
     loop.place.sql.dispose()
+    shutil.rmtree(home)
     return {
         "story": script.story,
+        "acts": course.told(script.begin - script.lead_in * DAY, course.looks[-1].at + DAY),
         "right": outcome.right,
         "harms": list(outcome.harms),
         "unmet": [str(finding) for finding in outcome.findings if not finding.met],

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from copy import copy
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pandas as pd
 
+from flows.drill.tables import RememberedLedger, RememberedStore
 from model_code.bundle import Bundle
 from model_code.data.known import Known, KnownHistory
 from model_code.installation import Installation
@@ -57,6 +58,16 @@ class Remembered(Installation):
         self._seen: dict[object, Known] = {}
         self._history: Settled | None = None
         self._remember(usecase)
+
+    @cached_property
+    def store(self) -> RememberedStore:
+        """Observation tables, their latest version held in memory."""
+        return RememberedStore(self.settings.store)
+
+    @cached_property
+    def ledger(self) -> RememberedLedger:
+        """Every entry read once."""
+        return RememberedLedger(self.sql)
 
     def history(self, until: datetime | pd.Timestamp) -> KnownHistory:
         """Everything that the tables hold now; rows from after `until` do no harm, since reads name their moment."""
