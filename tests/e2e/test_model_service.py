@@ -107,7 +107,7 @@ def test_policy__lets_the_service_reach_its_stores_and_nobody_else(service: Inst
 
 
 def _annotation(service: Installed) -> str:
-    path = r"jsonpath={.spec.template.metadata.annotations.evenkeel\.dev/bundle}"
+    path = r"jsonpath={.spec.template.metadata.annotations.evenkeel\.io/bundle}"
     return service.cluster.kubectl("get", "deployment", service.name, "-o", path)
 
 

@@ -1,42 +1,47 @@
+{{/* Names and labels. Those of a track take (dict "root" $ "track" TRACK), TRACK being an item of model-service.tracks. */}}
 {{- define "model-service.name" -}}
 {{ .Release.Name | trunc 53 | trimSuffix "-" }}
 {{- end }}
 
-{{- define "model-service.selector" -}}
-app.kubernetes.io/name: {{ .Chart.Name }}
+{{/* What all objects of a release have in common. */}}
+{{- define "model-service.common" -}}
 app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/part-of: evenkeel
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+evenkeel.io/usecase: {{ .Values.usecase }}
+{{- end }}
+
+{{/* Labels of an object of no track. */}}
+{{- define "model-service.labels" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/component: service
+{{ include "model-service.common" . }}
+{{- end }}
+
+{{/* Pods of one track. Names differ, since an autoscaler counts every pod that its Deployment selects, and selectors cannot change
+     from one chart version to the next: stable's is that of 0.1.0, which knew no tracks. */}}
+{{- define "model-service.selector" -}}
+app.kubernetes.io/name: {{ .root.Chart.Name }}{{ .track.suffix }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: service
 {{- end }}
 
-{{- define "model-service.labels" -}}
-{{ include "model-service.selector" . }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-app.kubernetes.io/version: {{ .Values.image.tag | trunc 63 | quote }}
-helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
-evenkeel.dev/usecase: {{ .Values.usecase }}
+{{- define "model-service.trackLabels" -}}
+app.kubernetes.io/name: {{ .root.Chart.Name }}{{ .track.suffix }}
+app.kubernetes.io/component: service
+app.kubernetes.io/version: {{ .track.tag | trunc 63 | trimAll "-_." | quote }}
+evenkeel.io/track: {{ .track.name }}
+{{ include "model-service.common" .root }}
 {{- end }}
 
 {{- define "model-service.annotations" -}}
-evenkeel.dev/model-version: {{ .Values.model.version | quote }}
-evenkeel.dev/bundle: {{ .Values.model.bundle | quote }}
+evenkeel.io/model-version: {{ .version | quote }}
+evenkeel.io/bundle: {{ .bundle | quote }}
 {{- end }}
 
-{{- define "model-service.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: 10001
-runAsGroup: 10001
-fsGroup: 10001
-fsGroupChangePolicy: OnRootMismatch
-seccompProfile: {type: RuntimeDefault}
-{{- end }}
-
-{{- define "model-service.containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities: {drop: [ALL]}
-{{- end }}
-
-{{- define "model-service.image" -}}
-image: "{{ .Values.image.repository }}:{{ .Values.image.tag }}"
-imagePullPolicy: {{ .Values.image.pullPolicy }}
+{{/* Whether the operator's objects are wanted: (list $ "auto|always|never"). */}}
+{{- define "model-service.operated" -}}
+{{- $root := index . 0 }}{{ $when := index . 1 -}}
+{{- if or (eq $when "always") (and (eq $when "auto") ($root.Capabilities.APIVersions.Has "monitoring.coreos.com/v1")) -}}yes{{- end -}}
 {{- end }}

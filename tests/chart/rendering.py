@@ -1,0 +1,46 @@
+"""What a chart renders: helm's own answer as objects, and what lies inside of them."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+HELM = Path(__file__).parents[2] / "helm"
+RELEASE, NAMESPACE = "victoria", "models"
+Object = dict[str, Any]
+
+
+def text_of(helm: str, chart: Path, values: Object | Path, *options: str) -> str:
+    """What `helm template` prints.
+
+    Raises:
+        ValueError: It refuses; what it says.
+    """
+    given = values.read_text() if isinstance(values, Path) else yaml.safe_dump(values)
+    command = [helm, "template", RELEASE, str(chart), "--namespace", NAMESPACE, "--values", "-", *options]
+    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ValueError(done.stderr)
+    return done.stdout
+
+
+def objects_of(helm: str, chart: Path, values: Object | Path, *options: str) -> dict[tuple[str, str], Object]:
+    """(kind, name) -> object."""
+    found = [each for each in yaml.safe_load_all(text_of(helm, chart, values, *options)) if each]
+    named = {(each["kind"], each["metadata"]["name"]): each for each in found}
+    assert len(named) == len(found), "two objects of a kind have one name"
+    return named
+
+
+def pod_of(deployment: Object) -> Object:
+    """The spec of its pods."""
+    spec: Object = deployment["spec"]["template"]["spec"]
+    return spec
+
+
+def environment(deployment: Object) -> dict[str, Any]:
+    """Name -> value, or where it comes from."""
+    given = pod_of(deployment)["containers"][0]["env"]
+    assert len({each["name"] for each in given}) == len(given), "a server refuses a name that is given twice"
+    return {each["name"]: each.get("value", each.get("valueFrom")) for each in given}
