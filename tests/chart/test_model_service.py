@@ -30,7 +30,8 @@ def stable(objects: dict[tuple[str, str], Object]) -> Object:
 
 
 def selects(selector: dict[str, str], deployment: Object) -> bool:
-    return selector.items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
+    labels: dict[str, str] = deployment["spec"]["template"]["metadata"]["labels"]
+    return selector.items() <= labels.items()
 
 
 def backends(objects: dict[tuple[str, str], Object]) -> dict[str, int]:
