@@ -70,11 +70,11 @@ async def register(client: PrefectClient, work_pool: str = "local") -> list[str]
     deployed = {(await client.read_flow(item.flow_id)).name: str(item.id) for item in found}
     wanted = wanted_automations(deployed)
     for automation in wanted:
-        await _renew(client, automation)
+        await renew(client, automation)
     return [automation.name for automation in wanted]
 
 
-async def _renew(client: PrefectClient, wanted: AutomationCore) -> None:
+async def renew(client: PrefectClient, wanted: AutomationCore) -> None:
     """One that is as wanted stays, with what it remembers of recent events; anything else makes room."""
     old = await client.read_automations_by_name(wanted.name)
     if len(old) == 1 and _content(old[0]) == _content(wanted):

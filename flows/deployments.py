@@ -67,6 +67,7 @@ class Deployment(Strict):
     paused: bool = False
     concurrency_limit: int | Concurrency | None = None
     pull: list[dict[str, Any]] | None = Field(None, description="How a run gets its code. Default: the file's own `pull`.")
+    path: str = Field(".", description="Folder with the code where it runs; an image has it in one of its own.")
     work_pool: WorkPool
 
 
@@ -118,7 +119,7 @@ async def _deploy(client: PrefectClient, entry: Deployment, root: Path, pull: li
         flow_id=await client.create_flow(flow),
         name=entry.name,
         entrypoint=entry.entrypoint,
-        path=".",
+        path=entry.path,
         description=entry.description or flow.description,
         version=entry.version,
         tags=list(entry.tags),

@@ -23,8 +23,7 @@ def forecast(params: ForecastParams) -> dict[str, Any]:
     place = Installation.open(params.usecase)
     due = due_origins(place, params)
     answered = []
-    address = f"http://{place.settings.host}:{place.settings.service_port}"
-    with ForecastClient(address, key=place.settings.service_key) as client:
+    with ForecastClient(place.settings.service(params.usecase), key=place.settings.service_key) as client:
         for origin in due:
             answer = client.forecast(origin=origin.to_pydatetime(), request_id=request_id(params.usecase, origin))
             answered.append({"origin": origin.isoformat(), "version": answer.version, "values": len(answer.values)})
