@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from services.forecaster.problems import TooManyRows, WrongField
 from services.forecaster.watcher import Serving
 from services.keeping.keeper import Keeper
 
+PART_ROWS = 256  # fewer rows than that are not worth a thread of their own
 INLINE_ROWS = 64  # more are predicted in a thread, so that other requests are not kept waiting
 MICROSECOND = timedelta(microseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -60,6 +62,7 @@ class Handler:
         self._keeper = keeper
         self._clock = clock
         self._count = count
+        self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="predict")
 
     async def answer(self, question: Question, serving: Serving) -> Predicted:
@@ -70,16 +73,30 @@ class Handler:
             BundleError: The model gave what cannot be an answer.
             StoreError: The predictions could not be kept; there is no answer then.
         """
+        serving.bundle.check_ranges(question.matrix)
         if len(question.matrix) <= INLINE_ROWS:
-            predicted = _predict(question, serving)
+            predicted = serving.bundle.predict_rows(question.matrix, question.lead)
         else:
-            loop = asyncio.get_running_loop()
-            predicted = await loop.run_in_executor(self._pool, _predict, question, serving)
+            predicted = await self._predict_in_parts(question, serving)
         waiting = self._keeper.keep(self._record(question, serving, predicted))
         if waiting is not None:
             await asyncio.wrap_future(waiting)
         self._count(len(predicted.value))
         return predicted
+
+    async def _predict_in_parts(self, question: Question, serving: Serving) -> Predicted:
+        """Each thread predicts a part: the answer to a row depends on no other row, and models compute without the interpreter's lock."""
+        loop, rows = asyncio.get_running_loop(), len(question.matrix)
+        parts = min(self._threads, -(-rows // PART_ROWS))
+        ends = [rows * part // parts for part in range(parts + 1)]
+        told = [
+            loop.run_in_executor(
+                self._pool, serving.bundle.predict_rows, question.matrix[start:end], _part(question.lead, start, end)
+            )
+            for start, end in pairwise(ends)
+        ]
+        done = await asyncio.gather(*told)
+        return done[0] if parts == 1 else Predicted(*(np.concatenate(each) for each in zip(*map(_arrays, done), strict=True)))
 
     def close(self) -> None:
         """End the threads; whoever waits is answered first."""
@@ -117,9 +134,12 @@ class Handler:
         )
 
 
-def _predict(question: Question, serving: Serving) -> Predicted:
-    serving.bundle.check_ranges(question.matrix)
-    return serving.bundle.predict_rows(question.matrix, question.lead)
+def _part(lead: np.ndarray | None, start: int, end: int) -> np.ndarray | None:
+    return None if lead is None else lead[start:end]
+
+
+def _arrays(predicted: Predicted) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return predicted.value, predicted.lower, predicted.upper
 
 
 def origin_of(told: str | None) -> int | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model_code.errors import StoreError
+from model_code.errors import InvalidRequest, StoreError
 from model_code.kept.record import Kept
 from services.forecaster.handler import EPOCH, MICROSECOND, Handler, Question
 from services.forecaster.watcher import Serving
@@ -98,3 +98,28 @@ def test_record__says_less_where_the_caller_told_less(serving: Serving, tmp_path
     record = keeper.kept[0]
     assert (record.entity, record.origin, record.time, record.lead_seconds) == (None, None, None, [0, 3600])
     assert record.features == np.full((2, 2), 55.0).tobytes()
+
+
+@pytest.mark.parametrize(("threads", "rows"), [(1, 1000), (2, 300), (2, 511), (3, 1000), (4, 65)])
+def test_answer__of_many_rows_is_that_of_the_bundle_in_their_order(serving: Serving, threads: int, rows: int) -> None:
+    matrix = np.random.default_rng(rows).uniform(40, 60, (rows, 2))
+    keeper = Listed()
+    handler = Handler(keeper, lambda: 5, threads, lambda _: None)  # type: ignore[arg-type]
+
+    answer = asyncio.run(handler.answer(question(rows, matrix=matrix), serving))
+
+    whole = serving.bundle.predict_rows(matrix, np.arange(rows) % 4)
+    for given, expected in ((answer.value, whole.value), (answer.lower, whole.lower), (answer.upper, whole.upper)):
+        np.testing.assert_allclose(given, expected, rtol=1e-12)
+    assert np.frombuffer(keeper.kept[0].value).shape == (rows,)
+
+
+def test_answer__of_many_rows_names_the_row_at_fault_and_keeps_nothing(serving: Serving) -> None:
+    matrix = np.full((1000, 2), 55.0)
+    matrix[700, 1] = 1e9
+    keeper = Listed()
+
+    with pytest.raises(InvalidRequest, match="row 700"):
+        asyncio.run(Handler(keeper, lambda: 5, 2, lambda _: None).answer(question(1000, matrix=matrix), serving))  # type: ignore[arg-type]
+
+    assert keeper.kept == []
