@@ -103,4 +103,4 @@ class Installed:
 
     def stored(self, requests: set[str]) -> set[str]:
         """Which of these requests have their prediction in PostgreSQL."""
-        return {request for request in requests if self.place.predictions.by_request(request, USECASE)}
+        return requests & {request for request, _ in self.place.predictions.requests(USECASE)}
