@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 import sqlalchemy as sa
@@ -14,17 +15,22 @@ from model_code.kept.predictions_of import predictions_of
 from model_code.prediction import Prediction
 from model_code.prediction_id import prediction_id
 from model_code.prediction_table import TABLE, prepare
+from model_code.rehearsal import REHEARSED
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from model_code.kept.record import Kept
+
 __all__ = ["TABLE", "Prediction", "PredictionStore", "prediction_id"]
 
+MONTH = timedelta(days=31)
 TIMES = ("origin", "time", "made_at")
 NUMBERS = ("value", "lower", "upper")
 JUDGED = ("entity", "origin", "time", "lead_seconds")  # without these there is no truth to compare with
 UNREAD = ("latency_us", "features")  # how an answer came about, which no judgement reads
 READ = [column for column in TABLE.c if column.name not in UNREAD]
+LIVE = TABLE.c.asked_by.not_like(f"{REHEARSED}%")  # a rollout's own questions are no evidence of what callers met
 
 
 class PredictionStore:
@@ -102,7 +108,8 @@ class PredictionStore:
     def between(self, usecase: str, start: datetime, end: datetime, *, by: Literal["origin", "time"] = "origin") -> pd.DataFrame:
         """Predictions with `start <= by < end` that can be judged, sorted by origin, entity, time, made_at.
 
-        Left out is what tells no entity, origin, time or lead: answers to features that a caller gave without them.
+        Left out is what tells no entity, origin, time or lead (answers to features that a caller gave without them), and
+        what a rollout asked for itself.
 
         Args:
             usecase: Name of the use case.
@@ -117,7 +124,7 @@ class PredictionStore:
         import pandas as pd  # here, for those who only write are spared its import
 
         column = TABLE.c[by]
-        query = sa.select(*READ).where(TABLE.c.usecase == usecase, column >= start, column < end)
+        query = sa.select(*READ).where(TABLE.c.usecase == usecase, LIVE, column >= start, column < end)
         query = query.where(*(TABLE.c[name].is_not(None) for name in JUDGED))
         query = query.order_by(TABLE.c.origin, TABLE.c.entity, TABLE.c.time, TABLE.c.made_at, TABLE.c.prediction_id)
         with sql.transaction(self._engine) as connection:
@@ -140,9 +147,36 @@ class PredictionStore:
             return dropped or blocks.drop(connection, usecase, before)
 
     def newest(self, usecase: str) -> datetime | None:
-        """The latest origin that was predicted for; None when there is none."""
+        """The latest origin that was predicted for, a rollout's own questions aside; None when there is none."""
+        query = sa.select(TABLE.c.origin).where(TABLE.c.usecase == usecase, LIVE, TABLE.c.origin.is_not(None))
         with sql.transaction(self._engine) as connection:
-            return connection.execute(sa.select(sa.func.max(TABLE.c.origin)).where(TABLE.c.usecase == usecase)).scalar()
+            return connection.execute(query.order_by(TABLE.c.origin.desc()).limit(1)).scalar()
+
+    def live_since(self, usecase: str, bundle: str, after: datetime, limit: int) -> list[Prediction]:
+        """What a bundle answered to callers, with the features that they gave; by time of answer, request and position.
+
+        Args:
+            usecase: Name of the use case.
+            bundle: Hash of the bundle that answered.
+            after: Wall clock (aware); answers made later are wanted, for origins of the latest month.
+            limit: Most rows that can be judged, and most requests of others.
+        """
+        newest = sa.select(sa.func.max(TABLE.c.origin)).where(TABLE.c.usecase == usecase)
+        query = sa.select(TABLE).where(TABLE.c.usecase == usecase, TABLE.c.bundle == bundle, LIVE, TABLE.c.made_at > after)
+        query = query.order_by(TABLE.c.made_at, TABLE.c.request_id, TABLE.c.position, TABLE.c.entity, TABLE.c.time).limit(limit)
+        with sql.transaction(self._engine) as connection:
+            latest = connection.execute(newest).scalar()
+            if latest is not None:  # there is an index of origins, and none of the time of answer
+                query = query.where(sa.or_(TABLE.c.origin > latest - MONTH, TABLE.c.origin.is_(None)))
+            rows = [Prediction.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+            records = blocks.all_records(connection, usecase, after)
+            rows += predictions_of(islice((each for each in records if _is_live(each, bundle, after)), limit))
+        return sorted(rows, key=lambda row: (row.made_at, row.request_id, row.position or 0))
+
+
+def _is_live(record: Kept, bundle: str, after: datetime) -> bool:
+    told = (record.bundle == bundle, not record.asked_by.startswith(REHEARSED), record.made_at > after.timestamp() * 1e6)
+    return all(told)
 
 
 def _row(item: Prediction) -> dict[str, object]:
