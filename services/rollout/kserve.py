@@ -1,0 +1,217 @@
+"""Rollout to KServe: an InferenceService for each track in Standard mode, weighed by an HTTPRoute of our own.
+
+KServe's own canary does not do it for a container of one's own: `canaryTrafficPercent` is ignored outside of Knative, and
+`spec.canary` refuses custom containers. Two InferenceServices and a route of weights work with every controller.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from model_code.errors import RolloutError
+from model_code.pointer import Pointers
+from model_code.settings import Settings
+from model_code.sql import engine
+from services.rollout.base import Revision, Staged, Target, TargetStatus, Track, Wanted
+from services.rollout.cluster import Cluster
+from services.rollout.forward import reached
+from services.rollout.helm_live import TRACK
+from services.rollout.kserve_applied import Object
+from services.rollout.kserve_history import KServeHistory
+from services.rollout.kserve_release import KServeRelease
+from services.rollout.lease import Lease
+from services.rollout.release import Plan
+from services.rollout.vigil import Vigil
+
+POLL_SECONDS = 0.2
+
+
+class KServeTarget(Target):
+    """InferenceServices of one namespace.
+
+    Args:
+        settings: Namespace, the chart's site values, and the SQL store with the pointer.
+    """
+
+    name = "kserve"
+    weighted = True
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._cluster = Cluster(settings.namespace)
+        self._held: dict[str, Lease] = {}
+
+    @contextmanager
+    def lock(self, usecase: str) -> Iterator[None]:
+        """Hold the use case's rollout alone, by a Lease in the namespace; within the block once more is fine."""
+        if usecase in self._held:
+            self._held[usecase].check()
+            yield
+            return
+        lease = Lease(self._cluster, f"evenkeel-rollout-{self._release(usecase).name}")
+        lease.acquire()
+        self._held[usecase] = lease
+        try:
+            yield
+        finally:
+            del self._held[usecase]
+            lease.release()
+
+    def deploy(self, wanted: Wanted, *, timeout: float = 120.0) -> TargetStatus:
+        """Make that the stable track; where it does not become ready, the release before comes back."""
+        with self.lock(wanted.usecase):
+            self._check_pointer(wanted.usecase, wanted.bundle)
+            release = self._release(wanted.usecase)
+            plan = release.live.plan(wanted.usecase)
+            plan = plan.with_stable(wanted) if plan else release.first(wanted)
+            return self._release_stable(release, plan, "deploy", timeout)
+
+    def stage(self, wanted: Wanted, track: Staged, *, timeout: float = 120.0) -> TargetStatus:
+        """Start an InferenceService beside stable's that serves this bundle alone, without a share of the requests."""
+        with self.lock(wanted.usecase):
+            release = self._release(wanted.usecase)
+            before = self._plan(release)
+            plan = before.with_staged(wanted, track)
+            if track == "canary" and plan != before:
+                release.live.weigh(0)
+            release.bring(plan, track)
+            self._wait(release, plan, timeout)
+            release.bring_beside(plan)
+            return self.status(wanted.usecase)
+
+    def traffic(self, usecase: str, percent: int) -> TargetStatus:
+        """Give the canary that share of the requests; 0 needs no lock, more needs a canary that is ready."""
+        release = self._release(usecase)
+        if percent == 0:
+            release.live.weigh(0)
+            return self.status(usecase)
+        with self.lock(usecase):
+            canary = self.status(usecase).track("canary")
+            if canary is None or not canary.ready:
+                why = canary.reason if canary else "there is none"
+                raise RolloutError(
+                    f"the canary of {usecase} gets no requests: {why}", hint="stage it first, and look at `status`"
+                )
+            if not release.live.weigh(percent):
+                raise RolloutError(f"the route of {usecase} has no canary", hint="stage it again")
+            return self.status(usecase)
+
+    def promote(self, usecase: str, *, timeout: float = 120.0) -> TargetStatus:
+        """Make the canary's release stable's, then take the requests from the canary, then end it."""
+        with self.lock(usecase):
+            release = self._release(usecase)
+            plan = self._plan(release)
+            chosen = plan.canary or plan
+            self._check_pointer(usecase, chosen.bundle)
+            wanted = Wanted(usecase=usecase, version=chosen.version, bundle=chosen.bundle, image=chosen.image)
+            self._release_stable(release, plan.with_stable(wanted), "promote", timeout)
+            return self._end(release, timeout)
+
+    def withdraw(self, usecase: str, *, timeout: float = 120.0) -> TargetStatus:
+        """Take all requests from the canary at once, then end canary and shadow."""
+        release = self._release(usecase)
+        release.live.weigh(0)
+        with self.lock(usecase):
+            return self._end(release, timeout)
+
+    def rollback(self, usecase: str, *, revision: int | None = None, timeout: float = 120.0) -> TargetStatus:
+        """Apply an earlier release again; it becomes the newest one."""
+        with self.lock(usecase):
+            release = self._release(usecase)
+            history = KServeHistory(self._cluster, release.name)
+            chosen, what = history.earlier(revision)
+            self._put(release, history, chosen, what, timeout)
+            return self.status(usecase)
+
+    def status(self, usecase: str) -> TargetStatus:
+        """What runs, by the InferenceServices, their pods, the route and the pointer."""
+        release = self._release(usecase)
+        pointer = Pointers(engine(self._settings.sql)).get(usecase)
+        seen, route = release.live.seen(), release.live.route()
+        history = KServeHistory(self._cluster, release.name)
+        newest = history.newest()
+        return TargetStatus(
+            target=self.name,
+            usecase=usecase,
+            revision=int(newest["revision"]) if newest else None,
+            tracks=release.live.tracks(seen, route),
+            differs=tuple(release.differences(newest, pointer.wanted if pointer else None)),
+        )
+
+    def history(self, usecase: str) -> tuple[Revision, ...]:
+        """Releases of the stable track, newest first."""
+        return KServeHistory(self._cluster, self._release(usecase).name).revisions()
+
+    def stop(self, usecase: str) -> None:
+        """End the pods, the route and what was made beside them; a volume with predictions stays."""
+        with self.lock(usecase):
+            release = self._release(usecase)
+            release.remove()
+            KServeHistory(self._cluster, release.name).forget()
+
+    @contextmanager
+    def endpoint(self, usecase: str, track: Track = "stable") -> Iterator[str]:
+        """A base URL of that track: its pods' Service within the cluster, a forwarded port outside of it."""
+        release = self._release(usecase)
+        labels = {"app.kubernetes.io/instance": release.name, TRACK: track}
+        with reached(self._cluster, labels, release.live.port(track)) as url:
+            yield url
+
+    def _release_stable(self, release: KServeRelease, plan: Plan, what: str, timeout: float) -> TargetStatus:
+        release.bring_beside(plan)
+        history = KServeHistory(self._cluster, release.name)
+        self._put(release, history, release.rendered(plan).services["stable"], what, timeout)
+        return self.status(plan.usecase)
+
+    def _put(self, release: KServeRelease, history: KServeHistory, service: Object, what: str, timeout: float) -> None:
+        """Apply a release of stable and wait for it; in place of one that fails, the one before comes back."""
+        before = history.newest()
+        self._held[release.usecase].check()
+        history.record(service, what)
+        release.apply(service)
+        try:
+            self._wait(release, self._plan(release), timeout)
+        except RolloutError as error:
+            if before is None or before["data"] == service:
+                raise
+            self._held[release.usecase].check()
+            history.record(before["data"], f"restored: {what} failed")
+            release.apply(before["data"])
+            raise RolloutError(f"{error.message}; the release before it is back", hint=error.hint) from error
+
+    def _end(self, release: KServeRelease, timeout: float) -> TargetStatus:
+        """Take canary and shadow out of the route, then end their pods."""
+        plan = release.live.plan(release.usecase)
+        if plan is not None:
+            release.bring_beside(plan.alone())
+        for track in ("canary", "shadow"):
+            release.end(track)
+        deadline = time.monotonic() + timeout
+        while left := [each.track for each in self.status(release.usecase).tracks if each.track != "stable"]:
+            if time.monotonic() > deadline:
+                raise RolloutError(f"{' and '.join(left)} of {release.usecase} did not end in {timeout:g} s", hint="try it again")
+            time.sleep(POLL_SECONDS)
+        return self.status(release.usecase)
+
+    def _wait(self, release: KServeRelease, plan: Plan, timeout: float) -> None:
+        vigil, deadline = Vigil(release.live, plan), time.monotonic() + timeout
+        while missing := vigil.missing():
+            vigil.look()
+            if time.monotonic() > deadline:
+                raise RolloutError(f"{release.usecase}: {missing} (after {timeout:g} s)", hint="what answered before goes on")
+            time.sleep(POLL_SECONDS)
+
+    def _plan(self, release: KServeRelease) -> Plan:
+        plan = release.live.plan(release.usecase)
+        if plan is None:
+            raise RolloutError(f"nothing of {release.usecase} is deployed", hint="deploy a stable release first")
+        return plan
+
+    def _check_pointer(self, usecase: str, bundle: str) -> None:
+        pointer = Pointers(engine(self._settings.sql)).get(usecase)
+        if pointer is None or pointer.wanted != bundle:
+            told = f"wants {pointer.wanted[:12]}" if pointer else "wants nothing"
+            raise RolloutError(f"the pointer of {usecase} {told}, not {bundle[:12]}", hint="promote that version first")
+
+    def _release(self, usecase: str) -> KServeRelease:
+        return KServeRelease(self._cluster, self._settings, usecase)
