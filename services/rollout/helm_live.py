@@ -35,12 +35,12 @@ class Live:
             RolloutError: The cluster cannot be asked.
         """
         selector = f"app.kubernetes.io/instance={self._release},app.kubernetes.io/component=service"
-        listed = [
+        deployments, replica_sets, pods = (
             self._cluster.items(self._cluster.path(kind, group=group), labelSelector=selector)
             for kind, group in (("deployments", APPS), ("replicasets", APPS), ("pods", ""))
-        ]
+        )
         warnings = self._cluster.items(self._cluster.path("events"), fieldSelector="type=Warning")
-        return Seen(*listed, warnings)
+        return Seen(deployments, replica_sets, pods, warnings)
 
     def route(self) -> dict[str, Any] | None:
         """The HTTPRoute; None where there is none."""

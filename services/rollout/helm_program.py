@@ -67,6 +67,11 @@ class Helm:
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace
 
+    def chart(self) -> str:
+        """Name and version of the chart that `upgrade` takes."""
+        told = yaml.safe_load((CHART / "Chart.yaml").read_text())
+        return f"{told['name']}-{told['version']}"
+
     def history(self, release: str) -> list[Recorded]:
         """Its revisions, oldest first; none where there is no such release.
 

@@ -55,14 +55,15 @@ class LocalService:
 
     Args:
         settings: Home, host and port; the service gets the same settings.
+        name: Of its files. Default: after the port.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, name: str = "") -> None:
         self._settings = settings
         self._port = settings.service_port
-        self._file = settings.home / "run" / f"service-{self._port}.json"
+        self._file = settings.home / "run" / f"{name or f'service-{self._port}'}.json"
         self._lock = self._file.with_suffix(".lock")
-        self._log = settings.home / "logs" / f"service-{self._port}.log"
+        self._log = settings.home / "logs" / f"{self._file.stem}.log"
         self.url = f"http://{settings.host}:{self._port}"
 
     def deploy(self, usecase: UseCase, *, timeout: float = 60.0) -> Status:
