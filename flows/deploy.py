@@ -8,15 +8,21 @@ from flows import artifacts
 from flows.params import DeployParams
 from flows.told import TOLD
 from model_code.installation import Installation
-from services.rollout.local_service import LocalService
+from services.rollout.choice import wanted_of
+from services.rollout.open import open_target
 
 
 @flow(name="deploy", persist_result=True, result_serializer="json", **TOLD)
 def deploy(params: DeployParams) -> dict[str, Any]:
-    """Start the service where it does not run and wait until it serves the wanted bundle."""
+    """Bring the champion to where the settings say, and wait until every replica of it answers."""
     place = Installation.open(params.usecase)
-    status = LocalService(place.settings).deploy(place.usecase)
-    get_run_logger().info("serving at %s", status.url)
-    row: dict[str, Any] = status.model_dump(mode="json")
+    target = open_target(place.settings, params.target)
+    status = target.deploy(wanted_of(place, image=params.image))
+    url = place.settings.service(params.usecase)
+    stable = status.track("stable")
+    assert stable is not None
+    get_run_logger().info("%s serves version %s at %s", target.name, stable.version, url)
+    row: dict[str, Any] = {"target": target.name, "url": url, "revision": status.revision, "differs": list(status.differs)}
+    row |= stable.model_dump(mode="json") | {"ready": stable.ready}
     artifacts.table(params.usecase, "deploy", [row], "The running endpoint")
     return row

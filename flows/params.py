@@ -1,5 +1,7 @@
 """Parameters of the flows: Pydantic models, so that the form in the Prefect UI explains itself."""
 
+from typing import Literal
+
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 
@@ -59,8 +61,35 @@ class PromoteParams(Params):
     force: bool = Field(False, title="Force", description="Promote against the verdict. The ledger keeps who and why.")
 
 
+class RolloutParams(Params):
+    """Roll a version out step by step, judged at each; see docs/canary.md."""
+
+    version: str | None = Field(
+        None, title="Version", description="Registered version. Empty: the challenger.", pattern=r"^[1-9][0-9]{0,8}$"
+    )
+    image: str | None = Field(
+        None,
+        title="Image",
+        description="Image that it shall run in. Empty: the one that runs now.",
+        pattern=r"^[\w.-]+(:\d+)?(/[\w.-]+)*:[\w.-]+$",
+        max_length=300,
+    )
+    actor: str = Field("evenkeel", min_length=1, max_length=80, title="Who", description="Who asks; kept in the ledger.")
+    reason: str = Field("a new version", min_length=1, max_length=500, title="Why", description="Kept in the ledger.")
+
+
 class DeployParams(Params):
     """Make the champion the running endpoint."""
+
+    target: Literal["local", "helm", "kserve"] | None = Field(
+        None, title="Target", description="Where to. Empty: as the settings say (EVENKEEL_TARGET)."
+    )
+    image: str | None = Field(
+        None,
+        title="Image",
+        description="repository:tag to run it with. Empty: the one that runs.",
+        pattern=r"^[a-z0-9][\w./:-]*:[\w][\w.-]{0,127}$",
+    )
 
 
 class ForecastParams(Params):
