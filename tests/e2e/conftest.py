@@ -74,10 +74,15 @@ def images(releases: list[Release], engine: Engine, tmp_path_factory: pytest.Tem
 
 
 @pytest.fixture(scope="session")
+def key(cluster: Cluster, images: list[Image], bucket: dict[str, str]) -> str:
+    """A bearer key; with it, images and Secrets are where pods find them."""
+    return stage.bring(cluster, images, bucket)
+
+
+@pytest.fixture(scope="session")
 def installed(
-    cluster: Cluster, place: Installation, images: list[Image], releases: list[Release], bucket: dict[str, str]
+    cluster: Cluster, place: Installation, images: list[Image], releases: list[Release], key: str
 ) -> Iterator[Installed]:
     """The chart, installed with the first image."""
-    key = stage.bring(cluster, images, bucket)
     with stage.release_of_chart(cluster, place, images, releases, key) as found:
         yield found
