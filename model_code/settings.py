@@ -189,6 +189,11 @@ class Settings(JobSettings, RolloutSettings):
         repr=False,
         description="Bearer token that Alertmanager shows to the bridge, from the environment only. Default: made once, in HOME/run/bridge.token for its owner alone.",
     )
+    watchdog_url: str = Field(
+        "",
+        repr=False,
+        description="Where Alertmanager posts an alert that always fires, every four scrapes: a service outside that calls a person when it stops coming, since nothing inside can tell that Prometheus is down. From the environment only, as its path is often a secret. Default: nowhere.",
+    )
     notify_urls: str = Field(
         "",
         repr=False,

@@ -11,6 +11,7 @@ from model_code.settings import Settings
 from monitoring.alert_bridge.token import ensure_token, token_file
 from monitoring.rules.files import written
 from monitoring.rules.ruleset import ruleset
+from monitoring.rules.watchdog import watchdog_route
 
 REPOSITORY = Path(__file__).parents[2]
 MAX_ALERTS = 1000  # in one post; the bridge reads no more
@@ -75,6 +76,7 @@ def write(settings: Settings) -> Places:
         places.folder.mkdir(parents=True, exist_ok=True)
         for path, content in files.items():
             beside = path.with_name(f"{path.name}.{os.getpid()}")
+            beside.touch(mode=0o600)  # the watchdog's address may be a secret
             beside.write_text(written(content))
             beside.replace(path)
     except OSError as error:
@@ -99,7 +101,10 @@ def prometheus(settings: Settings, places: Places) -> dict[str, Any]:
 
 
 def alertmanager(settings: Settings) -> dict[str, Any]:
-    """Whom Alertmanager tells: the bridge, of whatever somebody should look at; what is only to be read, nobody."""
+    """Whom Alertmanager tells: the bridge, of whatever somebody should look at; what is only to be read, nobody.
+
+    The watchdog goes to its own address alone, where there is one: who waits for it there must not depend on the bridge.
+    """
     address = f"http://{settings.host}:{settings.bridge_port}/alerts"
     authorization = {"type": "Bearer", "credentials_file": str(token_file(settings))}
     webhook = {
@@ -115,10 +120,19 @@ def alertmanager(settings: Settings) -> dict[str, Any]:
             "group_wait": "1s",  # two series that breach at once are one post
             "group_interval": f"{max(1, round(settings.scrape_seconds))}s",
             "repeat_interval": "1h",  # the bridge knows an alert again
-            "routes": [{"receiver": "nobody", "matchers": ['severity="info"']}],
+            "routes": [
+                watchdog_route(settings.scrape_seconds, "watchdog" if settings.watchdog_url else "nobody"),
+                {"receiver": "nobody", "matchers": ['severity="info"']},
+            ],
         },
-        "receivers": [{"name": "bridge", "webhook_configs": [webhook]}, {"name": "nobody"}],
+        "receivers": [{"name": "bridge", "webhook_configs": [webhook]}, {"name": "nobody"}, *_watchdog(settings)],
     }
+
+
+def _watchdog(settings: Settings) -> list[dict[str, Any]]:
+    """Who waits for the watchdog; nobody where no address is set."""
+    webhook = {"url": settings.watchdog_url, "send_resolved": False, "max_alerts": 1}
+    return [{"name": "watchdog", "webhook_configs": [webhook]}] if settings.watchdog_url else []
 
 
 def runbooks_address(settings: Settings) -> str:

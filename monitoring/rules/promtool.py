@@ -7,6 +7,7 @@ from model_code.metrics import ALERTS, BY_NAME, CATALOGUE, Alert, Metric
 from model_code.metrics.promql import BRIDGE_JOB, CHAMPION, EXPORTER_JOB, SERVICE_JOB
 from monitoring.rules.cases import CASES, GONE, LATER, Case, Change
 from monitoring.rules.ruleset import MISSING, alert_rule, alerts, missing, missing_summary, ruleset
+from monitoring.rules.watchdog import WATCHDOG, watchdog_rule
 from monitoring.rules.wording import filled
 from monitoring.rules.world import END, INSTANCES, TURN, USECASE, Series, flat, healthy
 
@@ -22,7 +23,7 @@ def rule_tests(rule_file: str) -> dict[str, Any]:
     Args:
         rule_file: Path of the rules, as seen from the tests.
     """
-    made = [silent("while all is well", healthy()), *_firing(), *_vanishing()]
+    made = [silent("while all is well", healthy()), *_firing(), *_vanishing(), _watchdog()]
     return file_of(rule_file, made)
 
 
@@ -33,7 +34,8 @@ def file_of(rule_file: str, made: Sequence[Test]) -> dict[str, Any]:
 
 def silent(name: str, series: Sequence[Series]) -> Test:
     """A test that no alert fires in this world, neither early nor late."""
-    names = dict.fromkeys(rule["alert"] for group in ruleset()["groups"] for rule in group["rules"] if "alert" in rule)
+    rules = [rule for group in ruleset()["groups"] for rule in group["rules"]]
+    names = dict.fromkeys(rule["alert"] for rule in rules if rule.get("alert", WATCHDOG) != WATCHDOG)
     expected = [{"eval_time": when, "alertname": each, "exp_alerts": []} for each in names for when in (BEFORE, AFTER)]
     return _test(f"{name}, nothing alerts", series, expected)
 
@@ -78,6 +80,13 @@ def _vanishing() -> Iterator[Test]:
         alert = ALERTS[down]
         fires = {"eval_time": AFTER, "alertname": down, "exp_alerts": [_alert(alert, _owner(down), case)]}
         yield _test(f"everything of {job} vanishes", series, [fires])
+
+
+def _watchdog() -> Test:
+    """The watchdog fires where there is nothing at all."""
+    rule = watchdog_rule("")
+    fires = {"exp_labels": rule["labels"], "exp_annotations": rule["annotations"]}
+    return _test("the watchdog needs no series", [], [{"eval_time": BEFORE, "alertname": WATCHDOG, "exp_alerts": [fires]}])
 
 
 def _by_witness() -> dict[str, list[tuple[str, str]]]:

@@ -8,6 +8,7 @@ from model_code.metrics.metric import SCRAPE_SECONDS
 from model_code.metrics.promql import CHAMPION, without
 from model_code.metrics.service import ERROR_SHARE, LATENCY_P99
 from model_code.metrics.thresholds import THRESHOLDS
+from monitoring.rules.watchdog import WATCHDOG, watchdog_rule
 from monitoring.rules.wording import template
 
 RECORDED = {
@@ -22,7 +23,7 @@ Rule = dict[str, Any]
 
 
 def ruleset(scrape_seconds: float = SCRAPE_SECONDS, runbooks: str = "") -> dict[str, Any]:
-    """The content of a rule file: one group of what is recorded, one of alerts for each owner.
+    """The content of a rule file: one group of what is recorded, one of alerts for each owner, one each of what is missing and of the watchdog.
 
     Args:
         scrape_seconds: How often is scraped; how long alerts wait follows from it.
@@ -33,6 +34,7 @@ def ruleset(scrape_seconds: float = SCRAPE_SECONDS, runbooks: str = "") -> dict[
         rules = [alert_rule(alert, metric, scrape_seconds, runbooks) for metric, alert in alerts() if metric.owner == owner]
         groups.append({"name": f"evenkeel-{owner}", "rules": rules})
     groups.append({"name": "evenkeel-missing", "rules": [*missing_rules(scrape_seconds, runbooks)]})
+    groups.append({"name": "evenkeel-watchdog", "rules": [watchdog_rule(runbooks)]})
     return {"groups": groups}
 
 
@@ -84,4 +86,4 @@ def missing() -> dict[tuple[str, str], str]:
 
 def runbook_names() -> list[str]:
     """Every alert that needs a page in monitoring/runbooks."""
-    return [*(alert.name for _, alert in alerts()), MISSING]
+    return [*(alert.name for _, alert in alerts()), MISSING, WATCHDOG]

@@ -77,6 +77,24 @@ def test_configuration__the_token_is_in_no_file_but_its_own(tmp_path: Path) -> N
     assert str(token_file(settings)) in places.alertmanager.read_text()
 
 
+def test_configuration__the_watchdog_goes_to_its_own_address_or_to_nobody(tmp_path: Path) -> None:
+    require_programs()
+    secret = "https://example.org/ping/secret"
+    for url, receiver in (("", "nobody"), (secret, "watchdog")):
+        settings = Settings(home=tmp_path, scrape_seconds=2.5, watchdog_url=url)
+        path = configuration.write(settings).alertmanager
+        route = yaml.safe_load(path.read_text())["route"]["routes"][0]
+        assert (route["receiver"], route["repeat_interval"], route.get("continue")) == (receiver, "10s", None)
+        check("amtool", "check-config", str(path))
+        routed = subprocess.run(
+            ["amtool", "config", "routes", "test", f"--config.file={path}", "alertname=EvenkeelWatchdog", "severity=none"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert routed.stdout.strip() == receiver
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert secret not in repr(settings)
+
+
 def test_commands__are_none_where_nothing_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     settings = Settings(home=tmp_path)
@@ -99,6 +117,19 @@ def test_prometheus__a_breach_reaches_the_receiver_with_its_token(running: Watch
     eventually(lambda: running.receiver.got("EvenkeelLossRatioBreach"), "the post")
     token = token_file(running.settings).read_text().strip()
     assert {authorization for authorization, _ in running.receiver.posts} == {f"Bearer {token}"}
+
+
+@pytest.mark.full
+def test_prometheus__the_watchdog_keeps_coming_until_prometheus_is_gone(running: Watching) -> None:
+    outside = running.outside.posts
+    eventually(lambda: len(outside) >= 2, "the watchdog, again and again")
+    assert {each["labels"]["alertname"] for _, post in outside for each in post["alerts"]} == {"EvenkeelWatchdog"}
+    assert not running.receiver.got("EvenkeelWatchdog")
+    running.kill("prometheus")
+    eventually(lambda: running.firing("EvenkeelWatchdog") is None, "Alertmanager to know no more of it")
+    silent = len(outside)
+    running.start_prometheus()
+    eventually(lambda: len(outside) > silent, "its return")
 
 
 @pytest.mark.full

@@ -81,9 +81,10 @@ class Receiver:
 class Watching:
     """The running processes, and questions to them."""
 
-    def __init__(self, settings: Settings, receiver: Receiver) -> None:
+    def __init__(self, settings: Settings, receiver: Receiver, outside: Receiver) -> None:
         self.settings = settings
         self.receiver = receiver
+        self.outside = outside
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, command: Sequence[str]) -> None:
@@ -138,7 +139,7 @@ class Watching:
 @contextmanager
 def watching(home: Path) -> Iterator[Watching]:
     """All of it, running, with a scrape every second."""
-    receiver = Receiver()
+    receiver, outside = Receiver(), Receiver()
     settings = Settings(
         home=home,
         scrape_seconds=1,
@@ -147,11 +148,13 @@ def watching(home: Path) -> Iterator[Watching]:
         alertmanager_port=free_port(),
         service_port=free_port(),
         bridge_port=receiver.port,
+        watchdog_url=f"http://127.0.0.1:{outside.port}/watchdog",
     )
     configuration.write(settings)
     with ExitStack() as stack:
         stack.callback(receiver.close)
-        made = Watching(settings, receiver)
+        stack.callback(outside.close)
+        made = Watching(settings, receiver, outside)
         stack.callback(made.close)
         made.start_exporter()
         made.start_alertmanager()
