@@ -103,6 +103,7 @@ ledger: setup  ## Who moved which model, when and why (USECASE=demand_victoria)
 .PHONY: dashboards
 dashboards: setup  ## Grafana's files and their pictures, made again (docs/dashboards.md)
 	@$(PY) -m monitoring.grafana write
+	@$(PY) -m monitoring.platform_chart
 	@$(PY) -m monitoring.grafana pictures
 
 .PHONY: refresh
@@ -120,6 +121,10 @@ serve: setup  ## The champion in the foreground, the demo's where there is no ot
 .PHONY: image
 image: setup  ## The champion as an image with its bill of materials (USECASE=… VERSION=n; needs Docker)
 	@$(PY) -m services.build image --usecase $(USECASE) $(if $(VERSION),--version $(VERSION))
+
+.PHONY: platform-image
+platform-image: setup  ## The platform as an image: Prefect, MLflow, flow runs, exporter, bridge, reports (needs Docker; docs/platform.md)
+	@$(PY) -m services.build platform
 
 bench-%: setup  ## A benchmark of benchmarks/, such as bench-store
 	@$(PY) -m benchmarks.$(subst -,_,$*)

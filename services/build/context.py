@@ -56,7 +56,7 @@ def write_context(release: Release, bento: Path, folder: Path, *, gpu: bool = Fa
     code = {name: content for part in CODE for name, content in files_below(bento / "src" / part, f"app/{part}").items()}
     write_archive(folder / "code.tar", code | _usecase(bundle_in(bento, release), release.usecase))
     write_archive(folder / "bundle.tar", files_below(bundle_in(bento, release), f"bundles/{release.bundle}"))
-    return Context(folder=folder, tag=_digest(folder), requirements=requirements.name)
+    return Context(folder=folder, tag=digest(folder), requirements=requirements.name)
 
 
 def requirements_of(family: str, *, gpu: bool) -> Path:
@@ -79,8 +79,9 @@ def _usecase(bundle: Path, name: str) -> dict[str, bytes]:
     return {f"usecases/{name}/{file}": (bundle / file).read_bytes() for file in ("usecase.yaml", "features.py")}
 
 
-def _digest(folder: Path) -> str:
-    digest = hashlib.sha256()
+def digest(folder: Path) -> str:
+    """The tag of a build context: the first digits of the SHA-256 of its files' names and contents."""
+    total = hashlib.sha256()
     for path in sorted(folder.iterdir()):
-        digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return digest.hexdigest()[:TAG_LENGTH]
+        total.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()[:TAG_LENGTH]

@@ -1,6 +1,7 @@
 """An image of a release: built over its Bento, named after its content, with its bill of materials beside it."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -62,17 +63,28 @@ def build_image(
     name = f"evenkeel-{release.usecase.replace('_', '-')}:{context.tag}"
     if tag is not None or engine.inspect(name) is None:
         name = tag or name
-        engine.build(context.folder, name, arguments=_arguments(release, context, base), secrets=_secrets())
-        _check(engine, name)
+        build_checked(engine, context.folder, name, _arguments(release, context, base), "services.image.check")
     bill = write_bill(CHECKOUT / "requirements" / context.requirements, release, folder / "bill.cdx.json")
     found = engine.inspect(name) or {}
     return Image(name=name, id=found["Id"], size=found["Size"], bundle_layer=found["RootFS"]["Layers"][-1], bill=bill)
 
 
-def _check(engine: Engine, name: str) -> None:
-    """One that does not answer must not be found by its name the next time."""
+def build_checked(engine: Engine, context: Path, name: str, arguments: Sequence[tuple[str, str]], check: str) -> None:
+    """Build an image and run its check; one that fails is not found by its name the next time.
+
+    Args:
+        engine: Builds it.
+        context: The build context.
+        name: Repository and tag.
+        arguments: Build arguments.
+        check: Module that raises where the image is not as it should be.
+
+    Raises:
+        EngineError: Either fails.
+    """
+    engine.build(context, name, arguments=arguments, secrets=_secrets())
     try:
-        engine.check(name, "services.image.check")
+        engine.check(name, check)
     except EngineError:
         engine.run("image", "rm", "--force", name)
         raise

@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from model_code.errors import EvenkeelError
 from services.build.release import Release
@@ -28,21 +30,29 @@ def write_bill(requirements: Path, release: Release, target: Path) -> Path:
     Raises:
         BillError: cyclonedx-bom refuses.
     """
+    model = {
+        "type": "machine-learning-model",
+        "bom-ref": f"bundle-{release.bundle}",
+        "name": release.usecase,
+        "version": release.version,
+        "hashes": [{"alg": "SHA-256", "content": release.bundle}],
+        "properties": [{"name": "evenkeel:family", "value": release.family}],
+    }
+    return write_bill_with(requirements, [model], target)
+
+
+def write_bill_with(requirements: Path, components: Sequence[Mapping[str, Any]], target: Path) -> Path:
+    """Write a CycloneDX document (JSON) of a lock file's packages and of further components.
+
+    Raises:
+        BillError: cyclonedx-bom refuses.
+    """
     command = [sys.executable, "-m", "cyclonedx_py", "requirements", "--output-reproducible", "--of", "JSON", str(requirements)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BillError(f"cyclonedx-bom: {done.stderr.strip()[-1000:]}", hint="is the environment set up (make setup)?")
     document = json.loads(done.stdout)
-    document.setdefault("components", []).append(
-        {
-            "type": "machine-learning-model",
-            "bom-ref": f"bundle-{release.bundle}",
-            "name": release.usecase,
-            "version": release.version,
-            "hashes": [{"alg": "SHA-256", "content": release.bundle}],
-            "properties": [{"name": "evenkeel:family", "value": release.family}],
-        }
-    )
+    document.setdefault("components", []).extend(components)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
     return target

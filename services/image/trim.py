@@ -1,4 +1,4 @@
-"""Run in an image's build: `trim.py packages FOLDER` and `trim.py system` remove what no service reads. Standard library only."""
+"""Run in an image's build: `trim.py packages|platform FOLDER` and `trim.py system` remove what is never read. Standard library only."""
 
 import compileall
 import hashlib
@@ -29,6 +29,14 @@ UNUSED = (
     "pygments/lexers/[!_]*",  # colours for languages that nobody prints here; the list of them stays
     "*.dist-info/sboms",
 )
+# The same for the platform's image, which prints colours, and has the discovery documents of every Google API beside it.
+COLOURS = "pygments/lexers/[!_]*"
+PLATFORM_UNUSED = (
+    *(pattern for pattern in UNUSED if pattern != COLOURS),
+    "googleapiclient/discovery_cache/documents/*",
+    "plotly/package_data/datasets",
+    "sympy/parsing/autolev",
+)
 # XGBoost and LightGBM import scipy.sparse and scipy.special; scikit-learn and JAX import nearly all of it.
 ALL_OF_SCIPY = ("sklearn", "jax")
 SCIPY_UNUSED = (
@@ -55,10 +63,10 @@ SYSTEM = (
 )  # fmt: skip
 
 
-def trim_packages(root: Path) -> None:
+def trim_packages(root: Path, unused: tuple[str, ...] = UNUSED) -> None:
     """Trim site-packages below `root`."""
     packages = next(root.glob("lib/python3*/site-packages"))
-    for pattern in UNUSED:
+    for pattern in unused:
         _remove(packages, pattern)
     if not any((packages / name).exists() for name in ALL_OF_SCIPY):
         for part in SCIPY_UNUSED:
@@ -92,6 +100,11 @@ def _link_copies(packages: Path) -> None:
             if first.parent == path.parent and first != path:
                 path.unlink()
                 path.symlink_to(first.name)
+
+
+def trim_platform(root: Path) -> None:
+    """Trim site-packages below `root` for the platform's image."""
+    trim_packages(root, PLATFORM_UNUSED)
 
 
 def trim_system(root: Path) -> None:
@@ -135,5 +148,5 @@ def compile_packages(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    steps = {"packages": trim_packages, "system": trim_system, "compile": compile_packages}
+    steps = {"packages": trim_packages, "platform": trim_platform, "system": trim_system, "compile": compile_packages}
     steps[sys.argv[1]](Path(sys.argv[2] if len(sys.argv) > 2 else "/"))

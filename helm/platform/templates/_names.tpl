@@ -1,0 +1,135 @@
+{{- define "platform.name" -}}
+{{ .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "platform.modelsNamespace" -}}
+{{ .Values.models.namespace | default .Release.Namespace }}
+{{- end }}
+
+{{/* Labels that select the pods of one part: (list . "prefect"). */}}
+{{- define "platform.selector" -}}
+{{- $root := index . 0 -}}
+app.kubernetes.io/name: {{ $root.Chart.Name }}
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end }}
+
+{{/* Labels of an object of one part: (list . "prefect"). */}}
+{{- define "platform.labels" -}}
+{{- $root := index . 0 -}}
+{{ include "platform.selector" . }}
+app.kubernetes.io/part-of: evenkeel
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+app.kubernetes.io/version: {{ $root.Values.image.tag | trunc 63 | quote }}
+helm.sh/chart: {{ $root.Chart.Name }}-{{ $root.Chart.Version }}
+{{- end }}
+
+{{- define "platform.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "platform.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}
+
+{{- define "platform.image" -}}
+image: "{{ .Values.image.repository }}:{{ .Values.image.tag }}"
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+{{- end }}
+
+{{/* What every pod has: where it may run, as whom, two folders that can be written. (list . "serviceaccount") */}}
+{{- define "platform.pod" -}}
+{{- $root := index . 0 -}}
+serviceAccountName: {{ include "platform.name" $root }}{{ with index . 1 }}-{{ . }}{{ end }}
+enableServiceLinks: false
+securityContext: {{- include "platform.podSecurity" $root | nindent 2 }}
+{{- with $root.Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with $root.Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $root.Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "platform.volumes" -}}
+- {name: home, emptyDir: {sizeLimit: 2Gi}}
+- {name: tmp, emptyDir: {sizeLimit: 2Gi}}
+{{- end }}
+
+{{- define "platform.mounts" -}}
+- {name: home, mountPath: /home/evenkeel}
+- {name: tmp, mountPath: /tmp}
+{{- end }}
+
+{{/* Waits for the database of an environment variable and makes it where the role may: (list . "VARIABLE" secret key). */}}
+{{- define "platform.awaitDatabase" -}}
+{{- $root := index . 0 -}}
+- name: database
+  {{- include "platform.image" $root | nindent 2 }}
+  command: [python, -m, model_code.database, {{ index . 1 }}]
+  securityContext: {{- include "platform.containerSecurity" $root | nindent 4 }}
+  env:
+    - name: {{ index . 1 }}
+      valueFrom: {secretKeyRef: {name: {{ index . 2 }}, key: {{ index . 3 }}}}
+  resources:
+    requests: {cpu: 50m, memory: 64Mi}
+    limits: {memory: 256Mi}
+{{- end }}
+
+{{/* Annotations of a pod template; another configuration makes other pods. */}}
+{{- define "platform.podAnnotations" -}}
+checksum/settings: {{ include "platform.settings" . | sha256sum | trunc 16 }}
+{{- with .Values.podAnnotations }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "platform.prefectUrl" -}}
+http://{{ include "platform.name" . }}-prefect.{{ .Release.Namespace }}:4200/api
+{{- end }}
+
+{{/* Where something lies: the URL, else a folder of the volume: (list . url "folder" "store.url"). */}}
+{{- define "platform.place" -}}
+{{- $root := index . 0 -}}
+{{- if index . 1 -}}
+{{ index . 1 }}
+{{- else if $root.Values.data.claim.enabled -}}
+/data/{{ index . 2 }}
+{{- else -}}
+{{ fail (printf "%s is empty: name a bucket, or turn on data.claim" (index . 3)) }}
+{{- end }}
+{{- end }}
+
+{{/* The environment of every part and of every flow run; `settings` has the last word. */}}
+{{- define "platform.settings" -}}
+{{- $name := include "platform.name" . -}}
+{{- $found := dict
+  "PREFECT_API_URL" (include "platform.prefectUrl" .)
+  "EVENKEEL_MLFLOW_URL" (printf "http://%s-mlflow.%s:5000" $name .Release.Namespace)
+  "EVENKEEL_STORE_URL" (include "platform.place" (list . .Values.store.url "store" "store.url"))
+  "EVENKEEL_BUNDLES_URL" (include "platform.place" (list . .Values.bundles.url "bundles" "bundles.url"))
+  "EVENKEEL_TARGET" "helm"
+  "EVENKEEL_NAMESPACE" (include "platform.modelsNamespace" .) -}}
+{{- if .Values.models.values }}{{ $_ := set $found "EVENKEEL_HELM_VALUES" "/etc/evenkeel/models/values.yaml" }}{{ end -}}
+{{- range $setting, $value := .Values.settings }}{{ $_ := set $found (printf "EVENKEEL_%s" $setting) $value }}{{ end -}}
+{{- toYaml $found }}
+{{- end }}
+
+{{/* Whether objects of the Prometheus operator are made. */}}
+{{- define "platform.monitored" -}}
+{{- $wanted := .Values.monitoring.resources | toString -}}
+{{- if or (eq $wanted "true") (and (eq $wanted "auto") (.Capabilities.APIVersions.Has "monitoring.coreos.com/v1")) }}yes{{ end }}
+{{- end }}

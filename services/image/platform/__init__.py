@@ -1,0 +1,1 @@
+"""What the platform's image is built from: its Dockerfile, the helm program, and the check of the finished image."""
