@@ -67,15 +67,19 @@ class KServeTarget(Target):
             return self._release_stable(release, plan, "deploy", timeout)
 
     def stage(self, wanted: Wanted, track: Staged, *, timeout: float = 120.0) -> TargetStatus:
-        """Start an InferenceService beside stable's that serves this bundle alone, without a share of the requests."""
+        """Start an InferenceService beside stable's that serves this bundle alone; one that does not become ready is ended."""
         with self.lock(wanted.usecase):
             release = self._release(wanted.usecase)
             before = self._plan(release)
             plan = before.with_staged(wanted, track)
             if track == "canary" and plan != before:
                 release.live.weigh(0)
-            release.bring(plan, track)
-            self._wait(release, plan, timeout)
+            try:
+                release.bring(plan, track)
+                self._wait(release, plan, timeout)
+            except RolloutError:
+                release.end(track)
+                raise
             release.bring_beside(plan)
             return self.status(wanted.usecase)
 
@@ -211,7 +215,7 @@ class KServeTarget(Target):
         pointer = Pointers(engine(self._settings.sql)).get(usecase)
         if pointer is None or pointer.wanted != bundle:
             told = f"wants {pointer.wanted[:12]}" if pointer else "wants nothing"
-            raise RolloutError(f"the pointer of {usecase} {told}, not {bundle[:12]}", hint="promote that version first")
+            raise RolloutError(f"the pointer of {usecase} {told}, not {bundle[:12]}", hint="promote the version first")
 
     def _release(self, usecase: str) -> KServeRelease:
         return KServeRelease(self._cluster, self._settings, usecase)

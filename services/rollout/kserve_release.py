@@ -104,7 +104,8 @@ class KServeRelease:
     def _site(self) -> dict[str, Any]:
         file = self._settings.helm_values
         if file is None:
-            return {}
+            hint = "name the operator's values file of helm/model-service; KServe keeps none"
+            raise ConfigurationError("EVENKEEL_HELM_VALUES is not set", hint=hint)
         try:
             return dict(yaml.safe_load(file.read_text()) or {})
         except (OSError, ValueError, yaml.YAMLError) as error:

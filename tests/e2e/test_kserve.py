@@ -1,50 +1,29 @@
 """The KServe target on a real cluster: through the controller where it is installed, else through a stand-in for it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
 import yaml
 
 from model_code.errors import RolloutError
+from model_code.installation import Installation
 from model_code.settings import Settings
-from services.client import ForecastClient
+from services.build.image import Image
+from services.build.release import Release
 from services.rollout.base import Wanted
+from services.rollout.cluster import MERGE
 from services.rollout.cluster import Cluster as Api
 from services.rollout.kserve import KServeTarget
-from services.rollout.kserve_applied import ISVC, ROUTE
+from services.rollout.kserve_applied import ISVC
 from tests.e2e.cluster import INGRESS, Cluster, until
 from tests.e2e.installed import USECASE, Installed
 from tests.e2e.kserve_controller import StandIn, is_real, stand_in
+from tests.rollout_cases import RolloutCases, Stand
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("cluster")]
+OURS = ("image", "model", "usecase", "ingress", "replicas")
 ROWS = {"rows": [[60.0, 61.0]], "lead": [0]}
-
-
-class Reached:
-    """The target, what it releases, and the way of a caller to it."""
-
-    def __init__(self, target: KServeTarget, api: Api, installed: Installed, host: str) -> None:
-        self.target, self.api, self.installed, self.key = target, api, installed, installed.key
-        self._headers = {"host": host, "authorization": f"Bearer {self.key}"}
-
-    def wanted(self, number: int) -> Wanted:
-        release, image = self.installed.releases[number], self.installed.images[number]
-        return Wanted(usecase=USECASE, version=release.version, bundle=release.bundle, image=image.name)
-
-    def point(self, number: int) -> None:
-        bundles = [release.bundle for release in self.installed.releases]
-        self.installed.place.pointers.move(USECASE, bundles[number], bundles[1 - number])
-
-    def answers(self, count: int) -> list[str]:
-        """Which bundle answered each of so many requests through the gateway."""
-        found = [httpx.post(f"{INGRESS}/predict", json=ROWS, headers=self._headers, timeout=10) for _ in range(count)]
-        assert {each.status_code for each in found} == {200}, [each.text for each in found if each.status_code != 200][:1]
-        return [each.json()["bundle"] for each in found]
-
-    def bundles_behind(self, track: str) -> str | None:
-        with self.target.endpoint(USECASE, track) as url, ForecastClient(url, key=self.key) as client:  # type: ignore[arg-type]
-            return client.model().bundle
 
 
 @pytest.fixture(scope="module")
@@ -63,114 +42,102 @@ def controller(cluster: Cluster) -> Iterator[StandIn | None]:
 
 
 @pytest.fixture(scope="module")
-def kserve(
-    cluster: Cluster, controller: StandIn | None, installed: Installed, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Reached]:
+def host(cluster: Cluster) -> str:
+    """By which the gateway knows it."""
+    return f"kserve-{cluster.namespace}.example.test"
+
+
+@pytest.fixture(scope="module")
+def stand(
+    cluster: Cluster, controller: StandIn | None, kserve_ready: Installed, host: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stand]:
     """The target, with nothing deployed yet."""
-    host = f"kserve-{cluster.namespace}.example.test"
-    site = {name: value for name, value in installed.values(0).items() if name not in ("image", "model", "usecase", "ingress")}
-    site |= {"replicas": 2, "gateway": {"enabled": True, "name": "default", "namespace": "ingress", "hostnames": [host]}}
+    installed = kserve_ready
+    site = {name: value for name, value in installed.values(0).items() if name not in OURS}
+    site |= {"drainSeconds": 2, "gateway": {"enabled": True, "name": "default", "namespace": "ingress", "hostnames": [host]}}
     file = tmp_path_factory.mktemp("kserve") / "site.yaml"
-    file.write_text(yaml.safe_dump(site))
-    settings = installed.place.settings.model_dump() | {"namespace": cluster.namespace, "helm_values": file, "target": "kserve"}
-    target = KServeTarget(Settings.model_validate(settings))
-    reached = Reached(target, Api(cluster.namespace), installed, host)
-    yield reached
-    target.stop(USECASE)
+    file.write_text(yaml.safe_dump(site | {"replicas": 1}))
+    told = installed.place.settings.model_dump() | {"namespace": cluster.namespace, "helm_values": file, "target": "kserve"}
+    settings = Settings.model_validate(told)
+    first, second = (
+        Wanted(usecase=USECASE, version=release.version, bundle=release.bundle, image=image.name)
+        for release, image in zip(installed.releases, installed.images, strict=True)
+    )
+    found = Stand(installed.place, lambda: KServeTarget(settings), first, second, installed.key, 120.0)
+    yield found
+    found.target.stop(USECASE)
 
 
-def test_kserve__takes_a_release_from_shadow_over_canary_to_stable_and_back(kserve: Reached) -> None:
-    first, second = (kserve.wanted(number) for number in (0, 1))
-    kserve.point(0)
-
-    deployed = kserve.target.deploy(first)
-    assert deployed.ready, deployed
-    assert deployed.differs == ()
-    until(lambda: kserve.answers(1) == [first.bundle], "an answer through the gateway", seconds=30)
-
-    assert kserve.target.stage(second, "shadow").track("shadow").ready  # type: ignore[union-attr]
-    assert kserve.bundles_behind("shadow") == second.bundle
-    staged = kserve.target.stage(second, "canary")
-    assert {each.track: each.weight for each in staged.tracks} == {"stable": 100, "canary": 0, "shadow": 0}
-    assert set(kserve.answers(20)) == {first.bundle}
-
-    kserve.target.traffic(USECASE, 50)
-    until(lambda: set(kserve.answers(10)) == {first.bundle, second.bundle}, "answers of both", seconds=30)
-    kserve.target.traffic(USECASE, 0)
-    until(lambda: set(kserve.answers(10)) == {first.bundle}, "answers of stable alone", seconds=30)
-
-    kserve.target.traffic(USECASE, 50)
-    with pytest.raises(RolloutError, match="the pointer of"):
-        kserve.target.promote(USECASE)
-    kserve.point(1)
-    promoted = kserve.target.promote(USECASE)
-    assert [each.track for each in promoted.tracks] == ["stable"]
-    stable = promoted.track("stable")
-    assert stable is not None
-    assert (stable.bundle, stable.image, stable.ready) == (second.bundle, second.image, True)
-    assert kserve.target.promote(USECASE).revision == promoted.revision
-    until(lambda: set(kserve.answers(10)) == {second.bundle}, "answers of the promoted one alone", seconds=30)
-
-    kserve.point(0)
-    back = kserve.target.rollback(USECASE)
-    assert back.track("stable").image == first.image  # type: ignore[union-attr]
-    assert kserve.target.rollback(USECASE).revision == back.revision
-    assert [each.version for each in kserve.target.history(USECASE)] == ["1", "2"]
-    assert kserve.target.history(USECASE)[0].what.startswith("rollback from")
+@pytest.fixture(scope="module")
+def kserve_ready(cluster: Cluster, place: Installation, images: list[Image], releases: list[Release], key: str) -> Installed:
+    """What the chart is given here, without a Helm release."""
+    return Installed(cluster, place, releases, images, key)
 
 
-def test_kserve__gives_nothing_to_a_challenger_that_is_withdrawn(kserve: Reached) -> None:
-    first, second = (kserve.wanted(number) for number in (0, 1))
-    kserve.point(0)
-    kserve.target.deploy(first)
-    kserve.target.stage(second, "canary")
-    kserve.target.traffic(USECASE, 50)
+@pytest.fixture
+def answers(stand: Stand, host: str) -> Callable[[int], list[str]]:
+    """Which bundle answers each of so many requests through the gateway; all are answered."""
 
-    withdrawn = kserve.target.withdraw(USECASE)
+    def asked(count: int) -> list[str]:
+        headers = {"host": host, "authorization": f"Bearer {stand.key}"}
+        found = [httpx.post(f"{INGRESS}/predict", json=ROWS, headers=headers, timeout=10) for _ in range(count)]
+        assert {each.status_code for each in found} == {200}, [each.text for each in found if each.status_code != 200][:1]
+        return [each.json()["bundle"] for each in found]
 
-    assert [each.track for each in withdrawn.tracks] == ["stable"]
-    assert kserve.target.withdraw(USECASE).tracks == withdrawn.tracks
-    until(lambda: set(kserve.answers(20)) == {first.bundle}, "answers of stable alone", seconds=30)
-    with pytest.raises(RolloutError, match="gets no requests"):
-        kserve.target.traffic(USECASE, 10)
+    return asked
 
 
-def test_kserve__brings_back_the_release_before_one_that_cannot_start(kserve: Reached) -> None:
-    first = kserve.wanted(0)
-    kserve.point(0)
-    before = kserve.target.deploy(first)
+class TestKServe(RolloutCases):
+    def test_traffic__is_weighed_by_the_gateway(self, stand: Stand, host: str, answers: Callable[[int], list[str]]) -> None:
+        stand.deployed(stand.first)
+        stand.staged(stand.second)
+        headers = {"host": host, "authorization": f"Bearer {stand.key}"}
+        reached = lambda: httpx.post(f"{INGRESS}/predict", json=ROWS, headers=headers).status_code == 200  # noqa: E731
+        until(reached, "an answer through the gateway", seconds=30)
+        both = {stand.first.bundle, stand.second.bundle}
 
-    with pytest.raises(RolloutError, match=r"cannot be pulled.*release before it is back"):
-        kserve.target.deploy(first.model_copy(update={"image": "evenkeel-nowhere:1"}))
+        assert set(answers(20)) == {stand.first.bundle}
+        stand.target.traffic(stand.usecase, 50)
+        until(lambda: set(answers(10)) == both, "answers of both", seconds=30)
+        stand.target.withdraw(stand.usecase, timeout=stand.timeout)
+        until(lambda: set(answers(10)) == {stand.first.bundle}, "answers of stable alone", seconds=30)
+        with pytest.raises(RolloutError, match="gets no requests"):
+            stand.target.traffic(stand.usecase, 10)
 
-    after = kserve.target.status(USECASE)
-    assert after.track("stable").image == first.image  # type: ignore[union-attr]
-    assert after.differs == before.differs == ()
-    assert set(kserve.answers(5)) == {first.bundle}
+    def test_deploy__of_what_cannot_start_brings_back_the_release_before(self, stand: Stand) -> None:
+        stand.deployed(stand.first)
+        missing = stand.first.model_copy(update={"image": "evenkeel-nowhere:1"})
 
+        with pytest.raises(RolloutError, match=r"cannot be pulled.*release before it is back"):
+            stand.target.deploy(missing, timeout=stand.timeout)
 
-def test_status__tells_what_somebody_changed_by_hand(kserve: Reached) -> None:
-    kserve.point(0)
-    kserve.target.deploy(kserve.wanted(0))
-    path = kserve.api.path(ISVC[0], kserve.target.status(USECASE).usecase.replace("_", "-"), ISVC[1])
-    changed = {"spec": {"predictor": {"minReplicas": 1}}}
-    kserve.api.call("PATCH", path, body=changed, content="application/merge-patch+json", query={"fieldManager": "kubectl-edit"})
+        found = stand.target.status(stand.usecase)
+        assert [(each.image, each.ready) for each in found.tracks] == [(stand.first.image, True)]
+        assert found.differs == ()
 
-    (told,) = kserve.target.status(USECASE).differs
-    assert "minReplicas is 1, the release says 2" in told
+    def test_status__tells_what_somebody_changed_by_hand(self, stand: Stand, cluster: Cluster) -> None:
+        stand.deployed(stand.first)
+        api = Api(cluster.namespace)
+        changed = {"spec": {"predictor": {"minReplicas": 2}}}
+        path = api.path(ISVC[0], USECASE.replace("_", "-"), ISVC[1])
+        api.call("PATCH", path, body=changed, content=MERGE, query={"fieldManager": "kubectl-edit"})
 
-    kserve.target.deploy(kserve.wanted(0))
-    assert kserve.target.status(USECASE).differs == ()
+        (told,) = stand.target.status(stand.usecase).differs
+        assert "minReplicas is 2, the release says 1" in told
 
+        assert stand.target.deploy(stand.first, timeout=stand.timeout).differs == ()
 
-def test_stop__leaves_nothing(kserve: Reached) -> None:
-    kserve.point(0)
-    kserve.target.deploy(kserve.wanted(0))
+    def test_stage__waits_in_vain_for_a_controller_that_is_down_and_says_so(
+        self, stand: Stand, controller: StandIn | None
+    ) -> None:
+        if controller is None:
+            pytest.skip("no cluster: this one's controller is not ours to stop")
+        stand.deployed(stand.first)
+        controller.asleep.set()
+        try:
+            with pytest.raises(RolloutError, match="canary does not run bundle"):
+                stand.target.stage(stand.second, "canary", timeout=2.0)
+        finally:
+            controller.asleep.clear()
 
-    kserve.target.stop(USECASE)
-
-    assert kserve.target.status(USECASE).tracks == ()
-    assert kserve.target.history(USECASE) == ()
-    route = kserve.api.path(ROUTE[0], USECASE.replace("_", "-"), ROUTE[1])
-    assert kserve.api.get(route) is None
-    kserve.target.stop(USECASE)
+        assert [each.track for each in stand.target.status(stand.usecase).tracks] == ["stable"]

@@ -1,0 +1,56 @@
+"""Measure a real cluster: `TEST_SHARED=folder make bench-cluster`, where the folder has a cluster that is up.
+
+Run: `python -m benchmarks.cluster [--only rollouts --only helm] [--rounds 10] [--quick]`. What is not measured keeps the
+figures of the last time. Ends with 1 where a goal is missed.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from benchmarks.cluster import page
+from benchmarks.cluster.cold import cold
+from benchmarks.cluster.decisions import helm, pointer, weight
+from benchmarks.cluster.ground import Ground, ground
+from benchmarks.cluster.latency import latency
+from benchmarks.cluster.rollouts import rollouts
+from benchmarks.cluster.scale import scale
+from benchmarks.cluster.told import Told
+
+ROUNDS, QUICK = 50, 4
+MEASURES: dict[str, Callable[[Ground, int], Told]] = {
+    "latency": lambda ground, rounds: latency(ground, min(rounds, 10)),
+    "pointer": lambda ground, rounds: pointer(ground, min(rounds, 20)),
+    "weight": lambda ground, rounds: weight(ground, min(rounds, 10)),
+    "helm": lambda ground, rounds: helm(ground, min(max(rounds // 10, 1), 5)),
+    "scale": lambda ground, rounds: scale(ground),
+    "rollouts": rollouts,
+    "cold": lambda ground, rounds: cold(ground),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, write, tell; 1 where a goal is missed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.cluster", description=__doc__)
+    parser.add_argument("--only", action="append", choices=list(MEASURES), help="may be given several times")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="rollouts in a row; the others take as many or fewer")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK} rounds; nothing is written")
+    parser.add_argument("--namespace", default="evenkeel-bench", help="made anew, deleted afterwards")
+    given = parser.parse_args(arguments)
+    rounds = QUICK if given.quick else given.rounds
+    figures = {} if given.quick else page.read()
+    with ground(given.namespace) as there:
+        for name in given.only or MEASURES:
+            print(f"{name} …", flush=True)
+            figures[name] = MEASURES[name](there, rounds) | {"load_average": os.getloadavg()[0]}
+            print(page.table({name: figures[name]}), flush=True)
+            if not given.quick:
+                page.write(figures)
+    told = page.table(figures)
+    print(told)
+    return 1 if page.MISSED in told else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,216 @@
+"""What breaks around the service: pods, the node's agent, the API server, the database; serving goes on, nothing is lost.
+
+Drills that disturb the whole cluster are `full`, and run only where EVENKEEL_E2E_FAULTS says that the cluster is nobody else's.
+"""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.cluster import Cluster, until
+from tests.e2e.installed import USECASE, Installed
+from tests.e2e.load import Load
+
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("cluster")]
+ALONE = "EVENKEEL_E2E_FAULTS"
+# In a pod that sees the node's processes: everything of the victim's pod whose cgroup bears its uid.
+KILL = """
+import os, signal, sys
+uid, killed = sys.argv[1], []
+for each in filter(str.isdigit, os.listdir('/proc')):
+    try:
+        of_pod = uid in open(f'/proc/{each}/cgroup').read().replace('_', '-')
+        if of_pod and b'services' in open(f'/proc/{each}/cmdline', 'rb').read():
+            os.kill(int(each), signal.SIGKILL)
+            killed.append(each)
+    except (FileNotFoundError, ProcessLookupError):
+        continue
+sys.exit(not killed)
+"""
+
+
+@pytest.fixture
+def service(installed: Installed) -> Installed:
+    """The first image with the first bundle, every replica ready."""
+    first, second = (release.bundle for release in installed.releases)
+    installed.place.pointers.move(USECASE, first, second)
+    installed.cluster.rolled_out(installed.name)
+    until(lambda: all(installed.model_of(pod)["bundle"] == first for pod in installed.pods()), "the first bundle")
+    return installed
+
+
+@pytest.fixture
+def parts(installed: Installed) -> Iterator["Parts"]:
+    """Processes of the cluster to stop; all of them run again afterwards."""
+    if not os.environ.get(ALONE):
+        pytest.skip(f"no cluster: none of our own to break ({ALONE}=yes says that it is)")
+    found = Parts(installed)
+    try:
+        yield found
+    finally:
+        found.mend()
+
+
+class Parts:
+    """Kills and freezes processes of the cluster, by the commands that came with it."""
+
+    def __init__(self, installed: Installed) -> None:
+        self._cluster = installed.cluster
+        self._frozen: list[str] = []
+
+    def kill(self, part: str) -> None:
+        self._run("stop", part)
+
+    def hang(self, part: str) -> None:
+        self._frozen.append(part)
+        self._run("stop", "--hang", part)
+
+    def mend(self) -> None:
+        """Thaw what hangs, start what is missing, wait until the API answers."""
+        for part in self._frozen:
+            self._run("stop", "--wake", part)
+        self._frozen.clear()
+        self._run("up", "--monitoring")
+        until(self._cluster.answers, "the API server")
+
+    def _run(self, command: str, *arguments: str) -> None:
+        done = subprocess.run([self._cluster.folder / command, *arguments], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def all_stored(service: Installed, load: Load, seconds: float = 90) -> None:
+    """Every acknowledged prediction is in PostgreSQL, perhaps a little later."""
+    asked = set(load.answered)
+    assert asked
+    until(lambda: service.stored(asked) == asked, "every prediction in the store", seconds=seconds)
+
+
+def asking(load: Load, more: int = 20) -> None:
+    """Wait for so many more answers."""
+    wanted = len(load.answered) + more
+    until(lambda: len(load.answered) >= wanted, "answers", seconds=60)
+
+
+def test_pod__that_is_deleted_fails_no_request(service: Installed) -> None:
+    with Load(service.ask) as load:
+        asking(load)
+        gone = service.pods()[0]
+        service.cluster.kubectl("delete", "pod", gone, "--wait=true", "--timeout=120s")
+        service.cluster.rolled_out(service.name)
+        asking(load)
+
+    assert load.failed == []
+    assert gone not in service.pods()
+    all_stored(service, load)
+
+
+def test_pod__whose_processes_are_killed_comes_back_and_keeps_its_predictions(service: Installed) -> None:
+    victim = service.pods()[0]
+    with Load(service.ask, pause=0.01) as load:
+        asking(load, 50)
+        before = _restarts(service, victim)
+        _kill(service, victim)
+        until(lambda: _restarts(service, victim) > before, "a restart", seconds=60)
+        service.cluster.rolled_out(service.name)
+        asking(load)
+
+    # What was in work in that very moment cannot be answered; the rest is, by the other pod.
+    print(f"kill -9 within a pod: {len(load.answered)} answered, {len(load.failed)} failed")
+    assert len(load.failed) <= 0.05 * len(load.answered), load.failed[:5]
+    all_stored(service, load)
+
+
+@pytest.mark.full
+def test_kubelet__restarted_changes_nothing(service: Installed, parts: Parts) -> None:
+    before = set(service.pods())
+    with Load(service.ask) as load:
+        asking(load)
+        parts.kill("kubelet")
+        asking(load, 200)
+        parts.mend()
+        asking(load)
+
+    assert load.failed == []
+    service.cluster.rolled_out(service.name)
+    assert set(service.pods()) == before
+    all_stored(service, load)
+
+
+@pytest.mark.full
+def test_api_server__that_hangs_stops_no_answer_and_no_change_of_the_model(service: Installed, parts: Parts) -> None:
+    hung = float(os.environ.get("EVENKEEL_E2E_HANG_SECONDS", "60"))
+    second = service.releases[1].bundle
+    with Load(service.ask) as load:
+        asking(load)
+        parts.hang("kube-apiserver")
+        began = time.monotonic()
+        asking(load, 50)
+        service.place.pointers.move(USECASE, second, service.releases[0].bundle)  # by SQL: no part of the cluster's API
+        until(lambda: second in load.bundles(), "an answer by the other bundle", seconds=30)
+        until(lambda: time.monotonic() - began > hung, "the end of the hang", seconds=hung + 30)
+        parts.mend()
+        asking(load)
+
+    assert load.failed == []
+    service.cluster.rolled_out(service.name)
+    all_stored(service, load)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1500)
+def test_database__down_for_long_loses_no_acknowledged_prediction(service: Installed) -> None:
+    down = float(os.environ.get("EVENKEEL_E2E_DOWN_SECONDS", "600"))
+    with Load(service.ask, pause=0.2) as load:
+        asking(load)
+        until(lambda: service.stored(set(load.answered)) >= set(list(load.answered)[:20]), "the first ones in the store")
+        _reachable(service, False)
+        began = time.monotonic()
+        try:
+            until(lambda: time.monotonic() - began > down, "the end of the outage", seconds=down + 60)
+            assert len(load.answered) > down  # a few a second: serving went on
+        finally:
+            _reachable(service, True)
+        asking(load)
+
+    print(f"PostgreSQL down for {down:.0f} s: {len(load.answered)} answered, {len(load.failed)} failed")
+    assert load.failed == []
+    all_stored(service, load, seconds=300)
+
+
+def _kill(service: Installed, victim: str) -> None:
+    """`kill -9` of a pod's processes from the node: from within, none can end a container's first process."""
+    uid = next(pod["metadata"]["uid"] for pod in service.cluster.pods(service.name) if pod["metadata"]["name"] == victim)
+    node = Cluster(service.cluster.folder, f"{service.cluster.namespace}-node")
+    node.delete()
+    node.kubectl("create", "namespace", node.namespace, namespaced=False)
+    try:
+        root = {"runAsUser": 0, "capabilities": {"add": ["KILL", "SYS_PTRACE"]}}
+        killer = {
+            "name": "killer",
+            "image": service.images[0].name,
+            "command": ["python", "-c", KILL, uid],
+            "securityContext": root,
+        }
+        spec = {"hostPID": True, "restartPolicy": "Never", "containers": [killer]}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "killer"}, "spec": spec}
+        node.kubectl("apply", "-f", "-", given=json.dumps(pod))
+        node.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/killer", "--timeout=60s")
+    finally:
+        node.delete()
+
+
+def _restarts(service: Installed, name: str) -> int:
+    found = [pod for pod in service.cluster.pods(service.name) if pod["metadata"]["name"] == name]
+    return sum(each["restartCount"] for pod in found for each in pod["status"].get("containerStatuses", []))
+
+
+def _reachable(service: Installed, reachable: bool) -> None:
+    """Whether the Service of PostgreSQL leads to it; where not, what is connected loses its connection too."""
+    selector = {"spec": {"selector": {"app": "postgresql" if reachable else "nobody"}}}
+    service.cluster.kubectl("patch", "service", "postgresql", "--patch", json.dumps(selector))
+    if not reachable:
+        service.cluster.kubectl("exec", "postgresql", "--", "sh", "-c", "kill -INT 1")
