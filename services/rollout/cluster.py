@@ -22,6 +22,20 @@ class NotFound(RolloutError):
     """No such object, or no such namespace; the message says which."""
 
 
+class Answered(RolloutError):
+    """The server answered with an error that has no class of its own.
+
+    Args:
+        code: HTTP status.
+        told: What it says.
+        what: Which request.
+    """
+
+    def __init__(self, code: int, told: str, what: str) -> None:
+        super().__init__(f"the cluster answers {code} to {what}: {told}")
+        self.code, self.told = code, told
+
+
 class Cluster:
     """One namespace of the cluster that KUBECONFIG names, or that this pod runs in.
 
@@ -145,7 +159,7 @@ def refused(status: int, message: str, what: str, namespace: str) -> RolloutErro
         return RolloutError("the cluster does not know these credentials (any more)", hint="log in again, or renew KUBECONFIG")
     if status == 403:
         return RolloutError(f"not allowed: {message}", hint="docs/rollout.md lists the rights that a rollout needs")
-    return RolloutError(f"the cluster answers {status} to {what}: {message}")
+    return Answered(status, message, what)
 
 
 def _kubeconfig() -> Path:
@@ -154,9 +168,11 @@ def _kubeconfig() -> Path:
 
 
 def _message(text: str) -> str:
+    """What a Status of the API says, or a problem document of a service behind it."""
     try:
-        return str(json.loads(text)["message"])
-    except (ValueError, KeyError, TypeError):
+        told = json.loads(text)
+        return str(told.get("message") or told["detail"])
+    except (ValueError, KeyError, TypeError, AttributeError):
         return text[:500]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from model_code.errors import RolloutError
 from services.rollout.base import Track, TrackStatus
-from services.rollout.cluster import MERGE, Cluster
+from services.rollout.cluster import MERGE, Answered, Cluster
 from services.rollout.trouble import Seen, is_ready, trouble_of
 
 APPS = "apps/v1"
@@ -39,8 +39,8 @@ class Live:
             self._cluster.items(self._cluster.path(kind, group=group), labelSelector=selector)
             for kind, group in (("deployments", APPS), ("replicasets", APPS), ("pods", ""))
         )
-        warnings = self._cluster.items(self._cluster.path("events"), fieldSelector="type=Warning")
-        return Seen(deployments, replica_sets, pods, warnings)
+        events = self._cluster.items(self._cluster.path("events"), fieldSelector="involvedObject.kind=Pod")
+        return Seen(deployments, replica_sets, pods, events)
 
     def route(self) -> dict[str, Any] | None:
         """The HTTPRoute; None where there is none."""
@@ -87,11 +87,12 @@ class Live:
 
     def said(self, pod: Mapping[str, Any]) -> str:
         """Why a pod says that it is not ready; empty where it cannot be asked."""
-        name = str(pod["metadata"]["name"])
         try:
-            self._cluster.call("GET", self._cluster.path("pods", f"{name}:3000/proxy/readyz"))
-        except RolloutError as error:
-            return error.message if "readyz" not in error.message or "503" in error.message else ""
+            self._cluster.call("GET", self._cluster.path("pods", f"{pod['metadata']['name']}:3000/proxy/readyz"))
+        except Answered as error:
+            return error.told if error.code == 503 and "error trying to reach service" not in error.told else ""
+        except RolloutError:  # not allowed, or the pod is gone
+            return ""
         return ""
 
     def log(self, pod: Mapping[str, Any]) -> str:

@@ -1,11 +1,12 @@
 """What keeps a Deployment's pods from being ready, read from what the cluster tells of them."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 IMAGE = {"ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ErrImagePull"}
+NODE_COMES = {"TriggeredScaleUp", "Nominated"}  # said by autoscalers of nodes
 RESTARTS = 2  # of a container, before it counts as crashing
 REVISION = "deployment.kubernetes.io/revision"
 
@@ -33,13 +34,13 @@ class Seen:
         deployments: Of every track.
         replica_sets: Theirs.
         pods: All, those of earlier revisions too.
-        warnings: Events of type Warning in the namespace.
+        events: About pods of the namespace.
     """
 
     deployments: Sequence[Mapping[str, Any]]
     replica_sets: Sequence[Mapping[str, Any]]
     pods: Sequence[Mapping[str, Any]]
-    warnings: Sequence[Mapping[str, Any]]
+    events: Sequence[Mapping[str, Any]]
 
     def pods_of(self, deployment: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         """Its pods of the current revision that are not about to end."""
@@ -57,7 +58,7 @@ def trouble_of(deployment: Mapping[str, Any], seen: Seen) -> Trouble | None:
     refused = _condition(deployment, "ReplicaFailure")
     if refused and refused["status"] == "True":
         return _not_admitted(str(refused.get("message", refused.get("reason", ""))))
-    found = (_of_pod(pod, seen.warnings) for pod in seen.pods_of(deployment))
+    found = (_of_pod(pod, seen.events) for pod in seen.pods_of(deployment))
     return next((trouble for trouble in found if trouble), None)
 
 
@@ -67,17 +68,18 @@ def is_ready(pod: Mapping[str, Any]) -> bool:
     return ready is not None and ready["status"] == "True"
 
 
-def _of_pod(pod: Mapping[str, Any], warnings: Iterable[Mapping[str, Any]]) -> Trouble | None:
+def _of_pod(pod: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Trouble | None:
     if is_ready(pod):
         return None
     scheduled = _condition(pod, "PodScheduled")
     if scheduled and scheduled["status"] == "False":
-        return _unschedulable(str(scheduled.get("message", "")))
+        coming = any(event.get("reason") in NODE_COMES for event in _about(pod, events))
+        return None if coming else _unschedulable(str(scheduled.get("message", "")))
     for container in pod.get("status", {}).get("containerStatuses", ()):
         found = _waiting(pod, container) or _crashing(pod, container)
         if found:
             return found
-    return _unmounted(pod, warnings)
+    return _unmounted(pod, events)
 
 
 def _waiting(pod: Mapping[str, Any], container: Mapping[str, Any]) -> Trouble | None:
@@ -105,12 +107,11 @@ def _crashing(pod: Mapping[str, Any], container: Mapping[str, Any]) -> Trouble |
     return Trouble(f"{_name(pod)} ends again and again with code {code}", f"kubectl logs {_name(pod)} --previous", 0.0)
 
 
-def _unmounted(pod: Mapping[str, Any], warnings: Iterable[Mapping[str, Any]]) -> Trouble | None:
+def _unmounted(pod: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Trouble | None:
     told = [
         str(event.get("message", ""))
-        for event in warnings
+        for event in _about(pod, events)
         if event.get("reason") in ("FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox")
-        and event["involvedObject"].get("uid") == pod["metadata"]["uid"]
     ]
     return Trouble(f"{_name(pod)} cannot be started: {told[-1]}", _secret_hint(told[-1]), 5.0) if told else None
 
@@ -140,6 +141,10 @@ def _not_admitted(message: str) -> Trouble:
 def _secret_hint(message: str) -> str:
     missing = re.search(r'(secret|configmap) "([^"]+)" not found', message)
     return f"make the {missing[1]} {missing[2]} in the namespace; docs/chart.md tells what it holds" if missing else ""
+
+
+def _about(pod: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    return (event for event in events if event["involvedObject"].get("uid") == pod["metadata"]["uid"])
 
 
 def _condition(thing: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
