@@ -29,6 +29,12 @@ class RolloutSettings(BaseSettings):
         "", pattern=NAME, description="Name of the release. Default: the use case's, with dashes; set it for one use case only."
     )
 
+    prometheus_url: str = Field(
+        "",
+        repr=False,
+        description="Address of the Prometheus that scrapes the deployed services, with its path: what callers of a canary meet is read there. Default: none, and then no canary gets any traffic.",
+    )
+
     def release(self, usecase: str) -> str:
         """Name of a use case's Helm release, its Deployment and its Service."""
         return self.helm_release or usecase.replace("_", "-")

@@ -1,0 +1,240 @@
+"""The course of a rollout against real endpoints and stored truth; traffic and its metrics are pretended."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from flows import rollout_watch
+from flows.rollout_course import Course, Outcome, Request
+from flows.rollout_record import Rollout, RolloutRecord
+from model_code.errors import PromotionRefused, RolloutError
+from model_code.installation import Installation
+from model_code.rollout_evidence import ServingMetrics
+from services.rollout.base import Busy
+from tests import contenders
+from tests.contenders import NAME, PRESENT
+from tests.contenders_served import Served, served
+from tests.pretended_target import PretendedTarget
+from tests.unit.rollout_cases import EMPTY, metrics
+
+NO_TRAFFIC = metrics(0, stable=EMPTY)
+ALL = ["stage canary", "traffic 5", "traffic 50", "promote"]
+
+
+@dataclass
+class Metrics:
+    """Tells what it was given, one look after another; the last for ever."""
+
+    given: Sequence[ServingMetrics | None] = (NO_TRAFFIC,)
+    looks: list[float] = field(default_factory=list)
+
+    def since(self, usecase: str, seconds: float) -> ServingMetrics | None:
+        self.looks.append(seconds)
+        return self.given[min(len(self.looks), len(self.given)) - 1]
+
+
+@dataclass
+class World:
+    """One installation with a target."""
+
+    place: Installation
+    target: PretendedTarget
+    metrics: Metrics | None = field(default_factory=Metrics)
+
+    def roll(self, who: str) -> Outcome:
+        course = Course(self.place, self.target, self.metrics, tell=lambda *_: None)  # type: ignore[arg-type]
+        return course.run(Request(contenders.VERSIONS[who], "a test", "to see"), self.place.present(None))
+
+    def champion(self) -> tuple[str | None, str]:
+        pointer = self.place.pointers.get(NAME)
+        assert pointer is not None
+        return self.place.registry.version_of(NAME, "champion"), pointer.wanted
+
+    def rollouts(self) -> list[Rollout]:
+        return RolloutRecord(self.place.ledger, NAME, "a test").rollouts()
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("contest")) as found:
+        yield found
+
+
+@pytest.fixture
+def world(services: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setattr(rollout_watch, "POLL_SECONDS", 0.05)
+    place = contenders.copy_of(services.place, tmp_path / "home")
+    yield World(place, PretendedTarget(place.pointers, services.urls))
+    place.sql.dispose()
+
+
+def kept(world: World, services: Served) -> None:
+    """The champion reigns, nobody meets anything else, and the ledger says so."""
+    assert world.champion() == ("1", services.bundles["champion"])
+    assert (world.target.staged, world.target.weight) == ({}, 0)
+    assert [each.ended for each in world.rollouts()] == ["refused"]
+
+
+def test_course__without_traffic_promotes_the_tenth_better(world: World, services: Served) -> None:
+    outcome = world.roll("better")
+
+    assert outcome.outcome == "promoted", outcome
+    assert world.champion() == ("2", services.bundles["better"])
+    assert world.target.asked == ALL
+    (done,) = world.rollouts()
+    assert (done.ended, list(done.passed)) == ("promoted", ["replay", "weight-5", "weight-50"])
+    assert done.plan.unseen
+    assert len(done.plan.origins) == contenders.ORIGINS
+    assert outcome.entry is not None
+    assert outcome.entry.evidence["verdict"]["n"] == contenders.ORIGINS  # type: ignore[index, call-overload]
+
+
+def test_course__without_traffic_refuses_the_tenth_worse_before_any_caller_meets_it(world: World, services: Served) -> None:
+    outcome = world.roll("worse")
+
+    assert outcome.outcome == "refused"
+    assert "paired replay: not sure to be better" in outcome.reasons[0]
+    assert world.target.asked == ["stage canary", "withdraw"]
+    kept(world, services)
+
+
+def test_course__plan_is_written_before_the_first_look(world: World) -> None:
+    world.target.on["stage"] = lambda: seen.extend(world.rollouts())
+    seen: list[Rollout] = []
+
+    world.roll("better")
+
+    assert [(each.plan.challenger, len(each.plan.origins), each.plan.confidence) for each in seen] == [("2", 28, 0.9)]
+
+
+@pytest.mark.parametrize("given", [None, Metrics((None,))], ids=["no address", "nothing heard"])
+def test_course__without_metrics_no_caller_meets_it(world: World, services: Served, given: Metrics | None) -> None:
+    world.metrics = given
+
+    outcome = world.roll("better")
+
+    assert "no metric, no promotion" in outcome.reasons[0]
+    assert not [each for each in world.target.asked if each.startswith("traffic")]
+    kept(world, services)
+
+
+def test_course__metrics_that_stop_take_it_back(world: World, services: Served) -> None:
+    world.metrics = Metrics((NO_TRAFFIC, None))
+
+    outcome = world.roll("better")
+
+    assert "no metric, no promotion" in outcome.reasons[0]
+    assert world.target.asked == ["stage canary", "traffic 5", "withdraw"]
+    kept(world, services)
+
+
+def test_course__without_truth_nothing_is_staged(world: World, services: Served) -> None:
+    world.place.usecase.__dict__["spec"] = world.place.usecase.spec.model_copy(
+        update={"rollout": world.place.usecase.spec.rollout.model_copy(update={"origins": 999})}
+    )
+
+    outcome = world.roll("better")
+
+    assert "no truth, no promotion" in outcome.reasons[0]
+    assert world.target.asked == ["withdraw"]
+    kept(world, services)
+
+
+def test_course__errors_at_the_first_weight_take_it_back(world: World, services: Served) -> None:
+    world.metrics = Metrics((NO_TRAFFIC, metrics(20, 0), metrics(40, 9)))
+
+    outcome = world.roll("better")
+
+    assert "9 of 40 requests failed" in outcome.reasons[0]
+    assert world.target.asked == ["stage canary", "traffic 5", "withdraw"]
+    kept(world, services)
+
+
+def test_course__one_that_does_not_start_meets_nobody(world: World, services: Served) -> None:
+    def fails() -> None:
+        raise RolloutError("canary pod: ImagePullBackOff")
+
+    world.target.on["stage"] = fails
+
+    assert "ImagePullBackOff" in world.roll("better").reasons[0]
+    kept(world, services)
+
+
+def test_course__one_that_crashes_under_traffic_is_taken_back(world: World, services: Served) -> None:
+    world.target.on["traffic"] = lambda: world.target.unready.add("canary")
+
+    assert "not ready any more" in world.roll("better").reasons[0]
+    assert world.target.asked == ["stage canary", "traffic 5", "withdraw"]
+    kept(world, services)
+
+
+def test_course__another_champion_by_then_refuses(world: World) -> None:
+    def moves() -> None:
+        world.target.on.clear()
+        world.place.promoter.promote(NAME, "3", "a person", "meanwhile", {}, PRESENT, force=True)
+
+    world.target.on["traffic"] = moves
+
+    outcome = world.roll("better")
+
+    assert "the decision is about version 1, but the champion is 3" in outcome.reasons[0]
+    assert world.champion()[0] == "3"
+    assert world.target.asked[-1] == "withdraw"
+
+
+def test_course__a_version_known_bad_is_refused_at_once(world: World) -> None:
+    world.place.promoter.promote(NAME, "2", "a person", "meanwhile", {}, PRESENT, force=True)
+    world.place.promoter.rollback(NAME, "a person", "it was bad", {}, PRESENT)
+
+    assert "known bad" in world.roll("better").reasons[0]
+    assert world.target.asked == ["withdraw"]
+
+
+def test_course__the_champion_is_not_rolled_out(world: World) -> None:
+    with pytest.raises(PromotionRefused, match="is the champion already"):
+        world.roll("champion")
+
+
+def test_course__one_at_a_time(world: World) -> None:
+    with world.target.lock(NAME), pytest.raises(Busy, match="another rollout"):
+        world.roll("better")
+    assert world.rollouts() == []
+
+
+@pytest.mark.parametrize("verb", ["stage", "traffic", "promote"])
+def test_course__interrupted_and_run_again_ends_the_same(world: World, services: Served, verb: str) -> None:
+    def dies() -> None:
+        world.target.on.clear()
+        raise KeyboardInterrupt
+
+    world.target.on[verb] = dies
+    with pytest.raises(KeyboardInterrupt):
+        world.roll("better")
+    if verb != "promote":
+        assert world.target.weight == 0
+        assert world.champion()[0] == "1"
+
+    outcome = world.roll("better")
+
+    assert outcome.outcome == "promoted"
+    (done,) = world.rollouts()
+    assert (done.ended, list(done.passed)) == ("promoted", ["replay", "weight-5", "weight-50"])
+    assert world.champion() == ("2", services.bundles["better"])
+    promotions = [each for each in world.place.ledger.entries(NAME) if (each.action, each.phase) == ("promote", "done")]
+    assert len(promotions) == 2  # the first model's, and this one
+
+
+def test_course__another_version_abandons_what_was_cut_short(world: World) -> None:
+    def dies() -> None:
+        world.target.on.clear()
+        raise KeyboardInterrupt
+
+    world.target.on["traffic"] = dies
+    with pytest.raises(KeyboardInterrupt):
+        world.roll("better")
+
+    world.roll("worse")
+
+    assert [(each.plan.challenger, each.ended) for each in world.rollouts()] == [("2", "abandoned"), ("3", "refused")]
