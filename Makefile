@@ -110,6 +110,10 @@ dashboards: setup  ## Grafana's files and their pictures, made again (docs/dashb
 refresh: setup  ## Bring a use case's data up to date (USECASE=demand_us)
 	@$(PY) -m flows.refresh $(USECASE)
 
+.PHONY: aside
+aside: setup  ## Rows set aside as faulty: list them, or take some back (USECASE=… FEED=… [DO=take-back ARGS="--start … --end … --why … --actor …"])
+	@$(PY) -m model_code.data.aside $(or $(DO),list) $(USECASE) $(or $(FEED),$(error name the feed: make aside FEED=demand)) $(ARGS)
+
 .PHONY: reproduce
 reproduce: setup  ## Rebuild a registered version and compare hashes (USECASE=… VERSION=n)
 	@$(PY) -m model_code.reproduce $(USECASE) $(or $(VERSION),$(error name the version: make reproduce VERSION=n))

@@ -1,7 +1,8 @@
 """Rows that data faults name, set aside: kept in quarantine with the reason, and no truth from then on; nothing is lost.
 
 Features go on reading them, since a forecast needs its last hours; but no model is trained or judged on them. It is reversible,
-and known as of when it was done, like all else.
+and known as of when it was done, like all else. What a person took back is not set aside again by a fault; `python -m
+model_code.data.aside` is a person's command for it.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ LONGEST = timedelta(days=31)  # a fault that is older than this needs a person
 def set_aside(store: ObservationStore, usecase: str, faults: Sequence[DataFault], now: datetime) -> int:
     """Mark the rows of each fault, from its beginning to now; what is missing has none. The same again marks nothing more.
 
+    Rows that a person took back stay as they are: the fault goes on being told, and the person's word stands.
+
     Args:
         store: Where the feeds and their quarantine lie.
         usecase: Name of the use case.
@@ -36,11 +39,42 @@ def set_aside(store: ObservationStore, usecase: str, faults: Sequence[DataFault]
     return sum(_set_aside(store, usecase, fault, now) for fault in faults if fault.kind != "missing")
 
 
-def take_back(store: ObservationStore, usecase: str, feed: str, start: datetime, end: datetime, now: datetime, why: str) -> int:
-    """The rows with `start <= time < end` count again from `now` on; how many did not before."""
+def take_back(
+    store: ObservationStore,
+    usecase: str,
+    feed: str,
+    start: datetime,
+    end: datetime,
+    now: datetime,
+    why: str,
+    *,
+    entities: Sequence[str] | None = None,
+) -> int:
+    """The rows with `start <= time < end` count again from `now` on; how many did not before.
+
+    Args:
+        entities: Whose rows. Default: everybody's.
+    """
     aside = aside_at(store.quarantined(usecase, feed), now)
-    rows = store.as_of(usecase, feed, now, start=start, end=end)
+    rows = store.as_of(usecase, feed, now, start=start, end=end, entities=entities)
     return _mark(store, usecase, feed, rows[_keys(rows).isin(_keys(aside))], f"{BACK} {now.isoformat()}: {why}", now)
+
+
+def set_aside_by_hand(
+    store: ObservationStore,
+    usecase: str,
+    feed: str,
+    start: datetime,
+    end: datetime,
+    now: datetime,
+    why: str,
+    *,
+    entities: Sequence[str] | None = None,
+) -> int:
+    """The rows with `start <= time < end` are no truth from `now` on, those taken back included; how many were before."""
+    rows = store.as_of(usecase, feed, now, start=start, end=end, entities=entities)
+    fresh = without(rows, aside_at(store.quarantined(usecase, feed), now))
+    return _mark(store, usecase, feed, fresh, f"{ASIDE} {now.isoformat()}: {why}", now)
 
 
 def marks_of(quarantined: pd.DataFrame) -> pd.DataFrame:
@@ -55,10 +89,15 @@ def aside_at(quarantined: pd.DataFrame, at: datetime) -> pd.DataFrame:
         quarantined: From `ObservationStore.quarantined`.
         at: The moment (aware).
     """
+    latest = latest_marks(quarantined, at)
+    return latest[latest["reason"].str.startswith(ASIDE)][KEY].reset_index(drop=True)
+
+
+def latest_marks(quarantined: pd.DataFrame, at: datetime) -> pd.DataFrame:
+    """The last word on each row (entity, time) that was ever set aside, as known at a moment; columns as given."""
     marks = marks_of(quarantined)
     marks = marks[marks["refused_at"] <= at]
-    latest = marks.sort_values("refused_at", kind="stable").drop_duplicates(KEY, keep="last")
-    return latest[latest["reason"].str.startswith(ASIDE)][KEY].reset_index(drop=True)
+    return marks.sort_values("refused_at", kind="stable").drop_duplicates(KEY, keep="last")
 
 
 def without(rows: pd.DataFrame, aside: pd.DataFrame) -> pd.DataFrame:
@@ -70,7 +109,7 @@ def _set_aside(store: ObservationStore, usecase: str, fault: DataFault, now: dat
     start = max(fault.since or now - timedelta(days=1), now - LONGEST)
     entities = None if fault.entity is None else [fault.entity]
     rows = store.as_of(usecase, fault.feed, now, start=start, end=now, entities=entities)
-    fresh = without(rows, aside_at(store.quarantined(usecase, fault.feed), now))
+    fresh = without(rows, latest_marks(store.quarantined(usecase, fault.feed), now)[KEY])
     return _mark(store, usecase, fault.feed, fresh, f"{ASIDE} {now.isoformat()}: {fault.text}", now)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from model_code.data import aside
 from model_code.data.set_aside import aside_at, set_aside, take_back
 from model_code.evidence import DataFault
 from model_code.installation import Installation
@@ -80,7 +81,7 @@ def test_set_aside__reaches_back_no_further_than_a_month(place: Installation) ->
     assert marks(place)["time"].min() >= PRESENT - timedelta(days=31)
 
 
-def test_take_back__the_rows_count_again_and_may_be_set_aside_once_more(place: Installation) -> None:
+def test_take_back__the_rows_count_again_and_the_fault_takes_only_others(place: Installation) -> None:
     before, name = truth(place), place.usecase.name
     marked = set_aside(place.store, name, [fault()], PRESENT)
 
@@ -89,4 +90,60 @@ def test_take_back__the_rows_count_again_and_may_be_set_aside_once_more(place: I
     assert back == marked
     assert truth(place, PRESENT + DAY).equals(before)
     assert len(aside_at(marks(place), PRESENT)) == marked
-    assert set_aside(place.store, name, [fault(days=3)], PRESENT + 2 * DAY) > 0
+    assert set_aside(place.store, name, [fault()], PRESENT + 2 * DAY) == 0
+    later = set_aside(place.store, name, [fault(days=3)], PRESENT + 2 * DAY)
+    assert later > 0
+    assert truth(place, PRESENT + 2 * DAY)["time"].max() == before["time"].max()
+    assert len(truth(place, PRESENT + 2 * DAY)) == len(before) - later
+
+
+def test_take_back__of_one_entity_leaves_the_others_aside(place: Installation) -> None:
+    name, (one, *_) = place.usecase.name, sorted(truth(place)["entity"].unique())
+    set_aside(place.store, name, [fault()], PRESENT)
+
+    take_back(place.store, name, "load", PRESENT - 9 * DAY, PRESENT, PRESENT + DAY, "its meter was right", entities=[one])
+
+    assert set(aside_at(marks(place), PRESENT + DAY)["entity"]) == set(truth(place)["entity"]) - {one}
+
+
+def test_command__sets_aside_lists_and_takes_back_on_record(
+    place: Installation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for variable, value in place.settings.environment().items():
+        monkeypatch.setenv(variable, value)
+    name, before, span = place.usecase.name, truth(place), ["--start", "2024-04-05", "--end", "2024-04-06"]
+    word = [name, "load", *span, "--why", "the meter was changed", "--actor", "Ada"]
+
+    aside.main(["set-aside", *word])
+    without = truth(place)
+    aside.main(["list", name, "load"])
+    aside.main(["take-back", *word, "--now", (PRESENT + DAY).isoformat()])
+    aside.main(["take-back", *word, "--now", (PRESENT + DAY).isoformat()])
+
+    day = before[(before["time"] >= "2024-04-05") & (before["time"] < "2024-04-06")]
+    assert len(before) - len(without) == len(day) > 0
+    assert truth(place, PRESENT + DAY).equals(before)
+    told = capsys.readouterr().out.splitlines()
+    assert f"{len(day)} rows" in told[0]
+    assert all("the meter was changed" in line for line in told[1:-2])
+    assert told[-1].startswith("take-back: load: 0 rows")
+    notes = place.ledger.entries(name)
+    assert [(note.action, note.actor, note.evidence["rows"]) for note in notes] == [
+        ("set aside", "Ada", len(day)),
+        ("take back", "Ada", len(day)),
+    ]
+    place.sql.dispose()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [(["list", "NAME", "lode"], "no feed lode"), (["list", "nothing", "load"], "nothing")],
+)
+def test_command__says_what_there_is_not(
+    place: Installation, monkeypatch: pytest.MonkeyPatch, arguments: list[str], word: str
+) -> None:
+    for variable, value in place.settings.environment().items():
+        monkeypatch.setenv(variable, value)
+
+    with pytest.raises(SystemExit, match=word):
+        aside.main([place.usecase.name if each == "NAME" else each for each in arguments])
