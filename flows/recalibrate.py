@@ -6,19 +6,30 @@ from prefect import flow, get_run_logger
 
 from flows import artifacts
 from flows.approval import ask
+from flows.notices import tell
 from flows.params import ActParams
 from flows.promote import announce
 from flows.told import TOLD
 from model_code.installation import Installation
+from monitoring import recalibrating
 from monitoring.acting import Request
-from monitoring.recalibrating import recalibrate as carry_out
 
 
 @flow(name="recalibrate", persist_result=True, result_serializer="json", **TOLD)
 def recalibrate(params: ActParams) -> dict[str, Any]:
     """Calibrate on the latest residuals, judge on origins not calibrated on, and promote the same model with new intervals."""
-    place, log = Installation.open(params.usecase), get_run_logger()
-    done = carry_out(place, place.present(params.now), Request(params.actor, params.reason, params.force), ask=ask)
+    place = Installation.open(params.usecase)
+    outcome = carry_out(place, params)
+    tell(place)
+    return outcome
+
+
+def carry_out(place: Installation, params: ActParams) -> dict[str, Any]:
+    """Recalibrate, and say what came of it."""
+    log = get_run_logger()
+    done = recalibrating.recalibrate(
+        place, place.present(params.now), Request(params.actor, params.reason, params.force), ask=ask
+    )
     verdict = done.seen.verdict
     told = {"verdict": verdict.model_dump(mode="json")}
     if done.declined:

@@ -6,6 +6,7 @@ from prefect import flow, get_run_logger
 
 from flows import artifacts
 from flows.approval import ask
+from flows.notices import tell
 from flows.params import ActParams
 from flows.promote import announce
 from flows.told import TOLD
@@ -17,7 +18,15 @@ from monitoring import acting
 @flow(name="retrain", persist_result=True, result_serializer="json", **TOLD)
 def retrain(params: ActParams) -> dict[str, Any]:
     """Judge a fixed slate walk-forward on the origins since the trouble began; promote its winner or keep the champion."""
-    place, log = Installation.open(params.usecase), get_run_logger()
+    place = Installation.open(params.usecase)
+    outcome = carry_out(place, params)
+    tell(place)
+    return outcome
+
+
+def carry_out(place: Installation, params: ActParams) -> dict[str, Any]:
+    """Retrain, and say what came of it."""
+    log = get_run_logger()
     request = acting.Request(params.actor, params.reason, params.force)
     done = acting.retrain(place, place.present(params.now), request, progress=log.info, ask=ask)
     verdict = done.seen.verdict

@@ -6,6 +6,7 @@ from prefect import flow, get_run_logger
 
 from flows import artifacts
 from flows.approval import ask
+from flows.notices import tell
 from flows.params import ActParams
 from flows.promote import announce
 from flows.told import TOLD
@@ -17,6 +18,13 @@ from monitoring import acting
 def rollback(params: ActParams) -> dict[str, Any]:
     """Return to the version before; declines where the state says otherwise, unless a person forces it on record."""
     place = Installation.open(params.usecase)
+    outcome = carry_out(place, params)
+    tell(place)
+    return outcome
+
+
+def carry_out(place: Installation, params: ActParams) -> dict[str, Any]:
+    """Roll back, and say what came of it."""
     request = acting.Request(params.actor, params.reason, params.force)
     done = acting.roll_back(place, place.present(params.now), request, ask=ask)
     verdict = done.seen.verdict

@@ -15,7 +15,8 @@ from prefect.settings import PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW, temporary
 from flows.notices import tell
 from model_code.installation import Installation
 from model_code.ledger import Entry
-from tests.flows.small import NAME, Stages
+from tests.flows.running import Runs, completed
+from tests.flows.small import LATER, NAME, PEOPLE, PRESENT, Stages
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # in Apprise
 
@@ -81,3 +82,23 @@ def test_tell__of_what_fails_in_it_only_warns(stages: Stages, tmp_path: Path, ca
 
     assert "nobody was told, the next run tries again" in caplog.text
     place.sql.dispose()
+
+
+@pytest.mark.full
+@pytest.mark.timeout(900)
+def test_act_flows__forced_by_an_operator_tell_it(runs: Runs, stages: Stages, tmp_path: Path, hook: ThreadingHTTPServer) -> None:
+    from_stage = {"rollback": ("promoted", PRESENT), "retrain": ("changed", LATER), "recalibrate": ("answered", LATER)}
+    begun = {}
+    for flow, (stage, now) in from_stage.items():
+        copied = stages.copy(stage, tmp_path / flow)
+        urls = f"json://127.0.0.1:{hook.server_port}/{flow}"
+        place = Installation(copied.usecase, copied.settings.model_copy(update={"notify_urls": urls}))
+        begun[flow] = runs.start(flow, place, now=now.isoformat(), **PEOPLE)
+
+    ended = {flow: completed(runs.end(run)) for flow, run in begun.items()}
+
+    for flow, run in ended.items():
+        (message,) = [post for post in Hook.posts if post["title"].startswith(f"Evenkeel {NAME}: {flow}")]
+        assert f"by {PEOPLE['actor']}" in message["title"]
+        assert str(run.id) in message["message"]
+    assert len(Hook.posts) == len(from_stage)
