@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from pydantic import Field
 
-from model_code.canonical import canonical_json
 from model_code.errors import DataError
-from model_code.models.base import HALF_LIVES_DAYS, Model, Parameters, SearchTrial, not_fitted, training_set
+from model_code.models.base import HALF_LIVES_DAYS, Parameters, SearchTrial, TrainingSet
+from model_code.models.boosted import Boosted
 from model_code.models.trees import Trees, rounded_down
 
 if TYPE_CHECKING:
-    import pandas as pd
     from lightgbm import Booster
 
 FILE = "lightgbm.json"
@@ -37,7 +36,7 @@ class LightgbmParameters(Parameters):
     reg_lambda: float = Field(0.0, ge=0, description="L2 penalty on the leaves.")
 
 
-class Lightgbm(Model):
+class Lightgbm(Boosted[LightgbmParameters, "Booster"]):
     """Trees on the features as they are, in single precision.
 
     Features are rounded to single precision before it learns and before it answers, so that its ONNX form, which knows
@@ -47,47 +46,15 @@ class Lightgbm(Model):
     family: ClassVar[str] = "lightgbm"
     parameters_type: ClassVar[type[Parameters]] = LightgbmParameters
     onnx_max_rows: ClassVar[int] = 1_000_000  # ONNX Runtime was faster at every size that was measured: docs/adr/0008
-    can_continue: ClassVar[bool] = True
+    state_file: ClassVar[str] = FILE
 
     def __init__(self, parameters: LightgbmParameters) -> None:
-        self._parameters = parameters
-        self._columns: tuple[str, ...] = ()
+        super().__init__(parameters)
         self._text = ""
-        self._booster: Booster | None = None
 
-    @property
-    def parameters(self) -> LightgbmParameters:
-        """Ensemble, seed and task."""
-        return self._parameters
-
-    @property
-    def booster(self) -> "Booster":
-        """The native model; its features are numbered in the order of `columns`."""
-        if self._booster is None:
-            raise not_fitted(self.family)
-        return self._booster
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The feature columns that it was fitted on."""
-        if self._booster is None:
-            raise not_fitted(self.family)
-        return self._columns
-
-    def fit(self, features: "pd.DataFrame", target: np.ndarray, weight: np.ndarray | None = None) -> None:
-        """Grow the trees."""
-        self._grow(features, target, weight, None)
-
-    def fit_on(self, previous: Self, features: "pd.DataFrame", target: np.ndarray, weight: np.ndarray | None = None) -> None:
-        """Grow more trees on those of the previous model."""
-        self._grow(features, target, weight, previous)
-
-    def _grow(self, features: "pd.DataFrame", target: np.ndarray, weight: np.ndarray | None, previous: Self | None) -> None:
+    def _grow(self, known: TrainingSet, previous: "Booster | None") -> None:
         import lightgbm
 
-        known = training_set(features, target, weight, self.parameters.task)
-        if previous is not None and previous.columns != known.columns:
-            raise DataError("the previous model has other columns", hint="continue with the same features")
         told = {
             **self.parameters.model_dump(exclude={"task", "n_estimators", "subsample", "colsample_bytree"}),
             "objective": OBJECTIVES[self.parameters.task],
@@ -100,9 +67,7 @@ class Lightgbm(Model):
             "verbosity": -1,
         }
         rows = lightgbm.Dataset(known.matrix.astype(np.float32), known.target, weight=known.weight, params=told)
-        grown = lightgbm.train(
-            told, rows, self.parameters.n_estimators, init_model=None if previous is None else previous.booster
-        )
+        grown = lightgbm.train(told, rows, self.parameters.n_estimators, init_model=previous)
         # Trees only: what follows them in the text repeats the parameters, which are kept beside it.
         self._open(known.columns, grown.model_to_string().partition("\nparameters:")[0] + "\n")
 
@@ -121,14 +86,9 @@ class Lightgbm(Model):
 
     def to_onnx(self) -> bytes:
         """Its trees."""
-        if self._booster is None:
-            raise not_fitted(self.family)
-        return _trees(self._text, len(self._columns), logistic=self.parameters.task == "classification").to_onnx()
+        return _trees(self._text, len(self.columns), logistic=self.parameters.task == "classification").to_onnx()
 
-    def save(self, folder: Path) -> None:
-        """Write the trees as LightGBM's text, parameters and columns as JSON."""
-        state = {"parameters": self.parameters.model_dump(mode="json"), "columns": self.columns}
-        (folder / FILE).write_bytes(canonical_json(state))
+    def _save_trees(self, folder: Path) -> None:
         (folder / BOOSTER).write_text(self._text, encoding="utf-8", newline="\n")
 
     @classmethod

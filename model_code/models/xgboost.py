@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from pydantic import Field
 
-from model_code.canonical import canonical_json
-from model_code.errors import DataError
-from model_code.models.base import HALF_LIVES_DAYS, Model, Parameters, SearchTrial, Task, not_fitted, training_set
+from model_code.models.base import HALF_LIVES_DAYS, Parameters, SearchTrial, Task, TrainingSet
+from model_code.models.boosted import Boosted
 from model_code.models.device import DEVICES
 from model_code.models.trees import Trees
 
 if TYPE_CHECKING:
-    import pandas as pd
     from xgboost import Booster
 
 FILE = "xgboost.json"
@@ -37,51 +35,16 @@ class XgboostParameters(Parameters):
     min_child_weight: float = Field(1.0, ge=0, description="Least weight of a leaf.")
 
 
-class Xgboost(Model):
+class Xgboost(Boosted[XgboostParameters, "Booster"]):
     """Trees on the features as they are; missing values take the branch learnt for them."""
 
     family: ClassVar[str] = "xgboost"
     parameters_type: ClassVar[type[Parameters]] = XgboostParameters
-    can_continue: ClassVar[bool] = True
+    state_file: ClassVar[str] = FILE
 
-    def __init__(self, parameters: XgboostParameters) -> None:
-        self._parameters = parameters
-        self._columns: tuple[str, ...] = ()
-        self._booster: Booster | None = None
-
-    @property
-    def parameters(self) -> XgboostParameters:
-        """Ensemble, seed and task."""
-        return self._parameters
-
-    @property
-    def booster(self) -> "Booster":
-        """The native model; its features are numbered in the order of `columns`."""
-        if self._booster is None:
-            raise not_fitted(self.family)
-        return self._booster
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The feature columns that it was fitted on."""
-        if self._booster is None:
-            raise not_fitted(self.family)
-        return self._columns
-
-    def fit(self, features: "pd.DataFrame", target: np.ndarray, weight: np.ndarray | None = None) -> None:
-        """Grow the trees."""
-        self._grow(features, target, weight, None)
-
-    def fit_on(self, previous: Self, features: "pd.DataFrame", target: np.ndarray, weight: np.ndarray | None = None) -> None:
-        """Grow more trees on those of the previous model."""
-        self._grow(features, target, weight, previous)
-
-    def _grow(self, features: "pd.DataFrame", target: np.ndarray, weight: np.ndarray | None, previous: Self | None) -> None:
+    def _grow(self, known: TrainingSet, previous: "Booster | None") -> None:
         import xgboost
 
-        known = training_set(features, target, weight, self.parameters.task)
-        if previous is not None and previous.columns != known.columns:
-            raise DataError("the previous model has other columns", hint="continue with the same features")
         rows = xgboost.DMatrix(known.matrix, label=known.target, weight=known.weight, missing=np.nan, nthread=THREADS)
         told = {
             **self.parameters.model_dump(exclude={"task", "n_estimators"}),
@@ -91,7 +54,7 @@ class Xgboost(Model):
             "nthread": THREADS,
             "verbosity": 0,
         }
-        self._booster = xgboost.train(told, rows, self.parameters.n_estimators, xgb_model=previous and previous.booster)
+        self._booster = xgboost.train(told, rows, self.parameters.n_estimators, xgb_model=previous)
         self._columns = known.columns
 
     def predict_matrix(self, matrix: np.ndarray) -> np.ndarray:
@@ -109,10 +72,7 @@ class Xgboost(Model):
         """Its trees; both compare in single precision, so they go the same way at every threshold."""
         return _trees(self.booster, len(self.columns), self.parameters.task).to_onnx()
 
-    def save(self, folder: Path) -> None:
-        """Write the booster as UBJ, parameters and columns as JSON."""
-        state = {"parameters": self.parameters.model_dump(mode="json"), "columns": self.columns}
-        (folder / FILE).write_bytes(canonical_json(state))
+    def _save_trees(self, folder: Path) -> None:
         (folder / BOOSTER).write_bytes(self.booster.save_raw("ubj"))
 
     @classmethod
