@@ -117,6 +117,8 @@ def cluster_of(namespace: str) -> Cluster:
         raise SystemExit("TEST_SHARED names no folder with a cluster (TEST_SHARED=folder make bench-cluster)")
     found = Cluster(Path(shared).resolve() / "cluster", namespace)
     os.environ.update({name: found.environment[name] for name in ("KUBECONFIG", "PATH")})
+    if Path("/usr/bin/docker").exists():  # Debian's has BuildKit built in; another one may stand before it in the PATH
+        os.environ.setdefault("DOCKER", "/usr/bin/docker")
     if not found.answers():
         raise SystemExit(f"the cluster of {shared} does not answer: {shared}/cluster/up --monitoring")
     return found

@@ -130,7 +130,6 @@ class KServeTarget(Target):
     def status(self, usecase: str) -> TargetStatus:
         """What runs, by the InferenceServices, their pods, the route and the pointer."""
         release = self._release(usecase)
-        pointer = Pointers(engine(self._settings.sql)).get(usecase)
         seen, route = release.live.seen(), release.live.route()
         history = KServeHistory(self._cluster, release.name)
         newest = history.newest()
@@ -139,7 +138,7 @@ class KServeTarget(Target):
             usecase=usecase,
             revision=int(newest["revision"]) if newest else None,
             tracks=release.live.tracks(seen, route),
-            differs=tuple(release.differences(newest, pointer.wanted if pointer else None)),
+            differs=tuple(release.differences(newest, self._wanted(usecase))),
         )
 
     def history(self, usecase: str) -> tuple[Revision, ...]:
@@ -212,10 +211,19 @@ class KServeTarget(Target):
         return plan
 
     def _check_pointer(self, usecase: str, bundle: str) -> None:
-        pointer = Pointers(engine(self._settings.sql)).get(usecase)
-        if pointer is None or pointer.wanted != bundle:
-            told = f"wants {pointer.wanted[:12]}" if pointer else "wants nothing"
+        wanted = self._wanted(usecase)
+        if wanted != bundle:
+            told = f"wants {wanted[:12]}" if wanted else "wants nothing"
             raise RolloutError(f"the pointer of {usecase} {told}, not {bundle[:12]}", hint="promote the version first")
+
+    def _wanted(self, usecase: str) -> str | None:
+        """The bundle that the pointer wants; None where there is no pointer."""
+        store = engine(self._settings.sql)
+        try:
+            pointer = Pointers(store).get(usecase)
+        finally:
+            store.dispose()
+        return pointer.wanted if pointer else None
 
     def _release(self, usecase: str) -> KServeRelease:
         return KServeRelease(self._cluster, self._settings, usecase)
