@@ -15,7 +15,7 @@ from model_code.sql import engine
 from services.rollout.base import Revision, Staged, Target, TargetStatus, Track, Wanted
 from services.rollout.cluster import Cluster
 from services.rollout.forward import reached
-from services.rollout.helm_live import TRACK
+from services.rollout.helm_live import ORDER, TRACK
 from services.rollout.kserve_applied import Object
 from services.rollout.kserve_history import KServeHistory
 from services.rollout.kserve_release import KServeRelease
@@ -24,6 +24,7 @@ from services.rollout.release import Plan
 from services.rollout.vigil import Vigil
 
 POLL_SECONDS = 0.2
+STOP_SECONDS = 60.0
 
 
 class KServeTarget(Target):
@@ -150,6 +151,7 @@ class KServeTarget(Target):
         with self.lock(usecase):
             release = self._release(usecase)
             release.remove()
+            self._wait_gone(release, ORDER, STOP_SECONDS)
             KServeHistory(self._cluster, release.name).forget()
 
     @contextmanager
@@ -189,12 +191,18 @@ class KServeTarget(Target):
             release.bring_beside(plan.alone())
         for track in ("canary", "shadow"):
             release.end(track)
-        deadline = time.monotonic() + timeout
-        while left := [each.track for each in self.status(release.usecase).tracks if each.track != "stable"]:
-            if time.monotonic() > deadline:
-                raise RolloutError(f"{' and '.join(left)} of {release.usecase} did not end in {timeout:g} s", hint="try it again")
-            time.sleep(POLL_SECONDS)
+        self._wait_gone(release, ("canary", "shadow"), timeout)
         return self.status(release.usecase)
+
+    def _wait_gone(self, release: KServeRelease, tracks: tuple[Track, ...], timeout: float) -> None:
+        """Wait until every pod of these tracks has been told to end; it drains then by itself."""
+        deadline = time.monotonic() + timeout
+        while left := release.live.running(tracks):
+            if time.monotonic() > deadline:
+                raise RolloutError(
+                    f"{', '.join(left)} did not end in {timeout:g} s", hint="does the controller run? try it again"
+                )
+            time.sleep(POLL_SECONDS)
 
     def _wait(self, release: KServeRelease, plan: Plan, timeout: float) -> None:
         vigil, deadline = Vigil(release.live, plan), time.monotonic() + timeout

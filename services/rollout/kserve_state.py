@@ -1,12 +1,12 @@
 """What a cluster tells of a use case's InferenceServices: which models shall run, and what their controller made of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from model_code.errors import RolloutError
 from services.rollout.base import Track, TrackStatus
 from services.rollout.cluster import MERGE, Cluster
-from services.rollout.helm_live import BUNDLE, GATEWAY, ORDER, VERSION, Live
+from services.rollout.helm_live import BUNDLE, GATEWAY, ORDER, TRACK, VERSION, Live
 from services.rollout.kserve_applied import ISVC
 from services.rollout.kserve_json import read
 from services.rollout.kserve_objects import conditions, predictor
@@ -83,6 +83,12 @@ class KServeLive(Live):
         """Every track that is there; one that no controller brought about yet has no pods."""
         made = {each.track: each for each in super().tracks(seen, route)}
         return tuple(_told(track, service, made.get(track)) for track, service in self.services().items())
+
+    def running(self, tracks: Sequence[Track]) -> list[str]:
+        """InferenceServices and pods of these tracks that nobody has told to end."""
+        names = [self.name(track) for track, service in self.services().items() if track in tracks]
+        pods = [pod["metadata"] for pod in self.seen().pods if pod["metadata"]["labels"].get(TRACK) in tracks]
+        return [*names, *(each["name"] for each in pods if "deletionTimestamp" not in each)]
 
     def port(self, track: Track) -> tuple[str, int]:
         """Name and port of a track's Service; one without an address of its own leads to the pods' ports as they are.
