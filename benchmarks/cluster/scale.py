@@ -10,12 +10,13 @@ from tests.e2e.cluster import until
 LEAST, MOST = 2, 4
 BUSY_CALLERS = 12
 SECONDS = 300.0
+RESOURCES = {"requests": {"cpu": "100m", "memory": "256Mi"}}  # little, so that two cores hold four busy pods
 
 
 def scale(ground: Ground) -> Told:
     """Seconds from the load until four replicas are ready, and from its end until two are left; failed requests in all of it."""
     scaler = {"enabled": True, "min": LEAST, "max": MOST, "cpu": 60, "downSeconds": 15}
-    ground.deploy(0, autoscaling=scaler)
+    ground.deploy(0, autoscaling=scaler, resources=RESOURCES)
     with calling(ground) as callers:
         until(lambda: _ready(ground) == LEAST, "two replicas", seconds=SECONDS)
         began = time.monotonic()
