@@ -1,6 +1,6 @@
 """The drills over many seeds: how often the loop does right, how often wrong, how often harm.
 
-Run: `python -m benchmarks.drills [--seeds 20] [--only bad_release] [--fresh]` or `make bench-drills`. Every drill is kept in
+Run: `python -m benchmarks.drills [--seeds 20] [--only bad_release] [--started FOLDER/started] [--fresh]` or `make bench-drills`. Every drill is kept in
 `benchmarks/results/drills.json` once it is done, and not played again: stopped and run again, it goes on. The table goes into
 README.md between the markers `drills`. Twenty seeds of all nine take about an hour of one core.
 """
@@ -31,6 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.drills", description=__doc__)
     parser.add_argument("--seeds", type=int, default=20, help="of each drill (default: %(default)s)")
     parser.add_argument("--only", choices=sorted(DRAWS), help="one drill alone")
+    parser.add_argument("--started", type=Path, help="home with the first model, made there if it is not (default: made anew)")
     parser.add_argument("--fresh", action="store_true", help="play again what was played before")
     options = parser.parse_args()
     played: Played = {} if options.fresh or not RESULTS.exists() else json.loads(RESULTS.read_text())["drills"]
@@ -38,7 +39,8 @@ def main() -> None:
     wanted = [(name, seed) for seed in range(1, options.seeds + 1) for name in names]
     missing = [(name, seed) for name, seed in wanted if f"{name}/{seed}" not in played]
     with tempfile.TemporaryDirectory() as folder:
-        started = open_started(Path(folder)) if missing else Path(folder)
+        opened = options.started or Path(folder) / "started"
+        started = opened if opened.exists() or not missing else open_started(opened.parent)
         for name, seed in missing:
             played[f"{name}/{seed}"] = play(name, seed, started, Path(folder) / f"{name}-{seed}")
             keep(played)
