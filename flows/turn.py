@@ -13,6 +13,8 @@ from flows.refresh import refresh
 from flows.told import TOLD
 from model_code.errors import EvenkeelError
 
+UNKEPT: dict[str, Any] = {"persist_result": False}
+
 
 class TurnFailed(EvenkeelError):
     """A step of the turn failed; the others did their work."""
@@ -31,10 +33,11 @@ def turn(params: TurnParams) -> dict[str, Any]:
         TurnFailed: A step failed.
     """
     asked = {"usecase": params.usecase, "now": params.now}
+    # Kept nowhere: a turn that is run again, in another pod, would look for what the steps returned in this one.
     steps: dict[str, Callable[[], State[Any]]] = {
-        "refresh": lambda: refresh(RefreshParams(**asked), return_state=True),
-        "forecast": lambda: forecast(ForecastParams(**asked), return_state=True),
-        "monitor": lambda: monitor(MonitorParams(**asked), return_state=True),
+        "refresh": lambda: refresh.with_options(**UNKEPT)(RefreshParams(**asked), return_state=True),
+        "forecast": lambda: forecast.with_options(**UNKEPT)(ForecastParams(**asked), return_state=True),
+        "monitor": lambda: monitor.with_options(**UNKEPT)(MonitorParams(**asked), return_state=True),
     }
     states = {name: step() for name, step in steps.items()}
     failed = {name: state.message for name, state in states.items() if not state.is_completed()}

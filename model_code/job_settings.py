@@ -1,5 +1,7 @@
 """Settings of flow runs on Kubernetes: what the Jobs of the work pools `kubernetes` and `kubernetes-gpu` are made of."""
 
+from pathlib import Path
+
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
@@ -13,6 +15,10 @@ class JobSettings(BaseSettings):
     job_image: str = Field(
         "",
         description="Image that flow runs on Kubernetes are started from. Default: none; registering the work pools asks for it.",
+    )
+    job_template: Path | None = Field(
+        None,
+        description="Manifest of the Job that a flow run is, with the work pool's placeholders; k8s/ has it in the ConfigMap evenkeel-job-template. Default: flows/cluster/job.yaml.",
     )
     job_namespace: str = Field("evenkeel", description="Kubernetes namespace of the Jobs of flow runs.")
     job_service_account: str = Field(

@@ -33,7 +33,7 @@ def base_job_template(settings: Settings, pool: str) -> dict[str, Any]:
         pool: `kubernetes`, or `kubernetes-gpu`, whose runs wait for a node with a card.
 
     Raises:
-        ConfigurationError: No image is named, or two volumes are mounted at one place.
+        ConfigurationError: No image is named, two volumes are mounted at one place, or the manifest is no Job.
     """
     if not settings.job_image:
         raise ConfigurationError(
@@ -41,7 +41,7 @@ def base_job_template(settings: Settings, pool: str) -> dict[str, Any]:
             hint="set EVENKEEL_JOB_IMAGE, such as evenkeel-platform:TAG; see docs/kubernetes.md",
         )
     template: dict[str, Any] = KubernetesWorker.get_default_base_job_template()
-    template["job_configuration"]["job_manifest"] = yaml.safe_load((HERE / "job.yaml").read_text())
+    template["job_configuration"]["job_manifest"] = _manifest(settings.job_template or HERE / "job.yaml")
     properties = template["variables"]["properties"]
     for unused in ("backoff_limit", "cpu_limit", "memory_limit"):
         del properties[unused]
@@ -49,6 +49,16 @@ def base_job_template(settings: Settings, pool: str) -> dict[str, Any]:
     for name, value in _defaults(settings, pool).items():
         properties[name]["default"] = value
     return template
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    try:
+        found = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"job template {path}: {error}", hint="see EVENKEEL_JOB_TEMPLATE in docs/settings.md") from error
+    if not isinstance(found, dict) or found.get("kind") != "Job":
+        raise ConfigurationError(f"job template {path} is no Job", hint="begin with flows/cluster/job.yaml")
+    return found
 
 
 def _own_variables() -> dict[str, dict[str, Any]]:

@@ -143,9 +143,13 @@ def test_prefect_yaml__changes_nothing_that_the_template_does_not_offer(entry: A
     assert set(entry.work_pool.job_variables) <= set(offered)
 
 
-def test_template__names_what_is_missing_or_wrong() -> None:
+def test_template__names_what_is_missing_or_wrong(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="EVENKEEL_JOB_IMAGE"):
         base_job_template(Settings(), CPU)
+    for content in ("kind: Pod", "kind: [Job"):
+        (tmp_path / "job.yaml").write_text(content)
+        with pytest.raises(ConfigurationError, match=r"job\.yaml"):
+            base_job_template(Settings(job_image="x:1", job_template=tmp_path / "job.yaml"), CPU)
     with pytest.raises(ConfigurationError, match="secret/keys=/tmp"):
         base_job_template(Settings(job_image="x:1", job_mounts="secret/keys=/tmp"), CPU)
 

@@ -1,0 +1,107 @@
+"""What a cluster's administrator applies: each overlay renders, is valid for each version of Kubernetes, and holds what it promises."""
+
+import os
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from tests.chart.rendering import HELM, Object, objects_of
+
+ROOT = HELM.parent
+OVERLAYS = ("local", "staging", "production")
+VERSIONS = ("1.31", "1.32", "1.33", "1.34", "1.35", "1.36", "1.37")
+PLATFORM = HELM / "platform"
+
+
+@pytest.fixture(scope="session")
+def kubectl(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The program: in the PATH, else the one that comes with the cluster of `TEST_SHARED`."""
+    packed = Path(os.environ.get("TEST_SHARED", "/nowhere")) / "cluster" / "bin" / "kube.zst"
+    if found := shutil.which("kubectl"):
+        return found
+    if not packed.is_file():
+        pytest.skip("no cluster: neither kubectl nor a cluster that comes with it")
+    target = tmp_path_factory.mktemp("kubectl") / "kubectl"
+    subprocess.run(["zstd", "-dq", packed, "-o", target], check=True)
+    target.chmod(0o755)
+    return str(target)
+
+
+@cache
+def rendered(kubectl: str, overlay: str) -> list[Object]:
+    """The objects of an overlay."""
+    command = [kubectl, "kustomize", str(ROOT / "k8s" / "overlays" / overlay)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [each for each in yaml.safe_load_all(done.stdout) if each]
+
+
+def named(objects: list[Object], kind: str, namespace: str | None = None) -> dict[str, Object]:
+    return {
+        each["metadata"]["name"]: each
+        for each in objects
+        if each["kind"] == kind and namespace in (None, each["metadata"].get("namespace"))
+    }
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_overlay__is_valid(kubectl: str, overlay: str, version: str) -> None:
+    for each in rendered(kubectl, overlay):
+        kubernetes_validate.validate(each, version, strict=True)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_overlay__bounds_and_closes_both_namespaces(kubectl: str, overlay: str) -> None:
+    found = rendered(kubectl, overlay)
+
+    assert set(named(found, "Namespace")) == {"evenkeel", "models"}
+    for name, namespace in named(found, "Namespace").items():
+        assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+        assert named(found, "ResourceQuota", name)
+        assert named(found, "LimitRange", name)
+        (policy,) = named(found, "NetworkPolicy", name).values()
+        assert policy["spec"]["podSelector"] == {}
+        assert "ingress" not in policy["spec"]
+
+
+def test_overlays__make_nothing_cluster_wide_but_namespaces_and_priorities(kubectl: str) -> None:
+    for overlay in OVERLAYS:
+        wide = {each["kind"] for each in rendered(kubectl, overlay) if "namespace" not in each["metadata"]}
+
+        assert wide == {"Namespace", "PriorityClass"}
+        assert all(name.startswith("evenkeel-") for name in named(rendered(kubectl, overlay), "PriorityClass"))
+
+
+def test_access__is_what_the_platforms_chart_would_give(kubectl: str, helm: str) -> None:
+    values = yaml.safe_load((PLATFORM / "ci" / "everything-values.yaml").read_text())
+    values["models"]["namespace"] = "models"
+    made = objects_of(helm, PLATFORM, values)
+    for kind in ("Role", "RoleBinding"):
+        ours = named(rendered(kubectl, "production"), kind)
+        theirs = {name: each for (of, name), each in made.items() if of == kind}
+
+        assert {name.partition("-")[2] for name in theirs} == {name.partition("-")[2] for name in ours}
+    for name, role in named(rendered(kubectl, "production"), "Role").items():
+        (same,) = (each for (of, of_name), each in made.items() if of == "Role" and of_name.endswith(name.partition("-")[2]))
+        assert rights(role) == rights(same), f"k8s/base/access.yaml: {name} is another than helm/platform's"
+
+
+def rights(role: Object) -> set[tuple[str, str, str]]:
+    return {
+        (group, resource, verb)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def test_job_template__is_the_one_that_flows_run_as(kubectl: str) -> None:
+    held = named(rendered(kubectl, "local"), "ConfigMap")["evenkeel-job-template"]["data"]["job.yaml"]
+
+    assert held == (ROOT / "flows" / "cluster" / "job.yaml").read_text(), "cp flows/cluster/job.yaml k8s/base/job.yaml"
