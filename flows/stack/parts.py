@@ -7,7 +7,7 @@ import socket
 import sys
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -90,9 +90,15 @@ def all_parts(settings: Settings) -> dict[str, Part]:
             (python, "-m", "monitoring.reports", "serve"),
             lambda: answers(f"{reports}/livez"), reports, settings.reports_port, "REPORTS_PORT",
         ),
-        *watchers(settings),
     ]  # fmt: skip
-    return {part.name: part for part in parts}
+    return {part.name: part for part in (*(logged(part, settings) for part in parts), *watchers(settings))}
+
+
+def logged(part: Part, settings: Settings) -> Part:
+    """The part, whose every line is JSON where that is wanted: also the banners and warnings of the programs that it is made of."""
+    if settings.log_format != "json":
+        return part
+    return replace(part, command=(sys.executable, "-m", "model_code.json_lines", part.name, *part.command))
 
 
 def watchers(settings: Settings) -> list[Part]:

@@ -12,6 +12,7 @@ PACKAGES = {"prometheus": "prometheus", "alertmanager": "prometheus-alertmanager
 # An Alertmanager that was down is told of what still fires after so long, not after a minute; an alert stands for four times as
 # long without Prometheus, which is more than a restart takes.
 RESENT = "10s"
+LOG_FORMATS = {"text": "logfmt", "json": "json"}
 MOST_BYTES = "4GB"  # of series on disk; the oldest go first
 
 
@@ -28,6 +29,7 @@ def prometheus_command(settings: Settings) -> tuple[str, ...] | None:
         f"--storage.tsdb.retention.size={MOST_BYTES}",
         f"--rules.alert.resend-delay={RESENT}",
         f"--web.listen-address={settings.host}:{settings.prometheus_port}",
+        f"--log.format={LOG_FORMATS[settings.log_format]}",
     )
 
 
@@ -42,6 +44,7 @@ def alertmanager_command(settings: Settings) -> tuple[str, ...] | None:
         f"--storage.path={places.silences}",
         f"--web.listen-address={settings.host}:{settings.alertmanager_port}",
         "--cluster.listen-address=",
+        f"--log.format={LOG_FORMATS[settings.log_format]}",
     )
 
 
