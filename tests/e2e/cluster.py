@@ -1,8 +1,10 @@
-"""The cluster that `TEST_SHARED` names, by its own commands: kubectl, helm, and what loads images."""
+"""The cluster that KUBECONFIG or `TEST_SHARED` names: kubectl, helm, and what takes images there."""
 
+import copy
 import json
 import os
 import re
+import shlex
 import socket
 import subprocess
 import time
@@ -11,7 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-INGRESS = "http://127.0.0.1:8000"
+# Taken out of the environment: programs that tests start would refuse settings that they do not know.
+INGRESS = os.environ.pop("EVENKEEL_E2E_INGRESS", "http://127.0.0.1:8000")
+LOAD = os.environ.pop("EVENKEEL_E2E_LOAD", "")
+NAMESPACE = os.environ.pop("EVENKEEL_E2E_NAMESPACE", "evenkeel-e2e")  # several sessions may share a cluster
 WAIT_SECONDS = 180.0
 
 
@@ -19,16 +24,23 @@ class Cluster:
     """One namespace of a cluster, with restricted Pod Security.
 
     Args:
-        folder: Has `env`, which prints how to reach the cluster, and `load`, which takes an image there.
+        folder: Has `env`, which prints how to reach the cluster, and `load`, which takes an image there. None: KUBECONFIG
+            names the cluster, kubectl and helm are in the PATH, and EVENKEEL_E2E_LOAD is the command that takes an image there.
         namespace: What tests put there; gone with `delete`.
     """
 
-    def __init__(self, folder: Path, namespace: str) -> None:
+    def __init__(self, folder: Path | None, namespace: str) -> None:
+        self.folder, self.namespace, self._load = folder, namespace, shlex.split(LOAD)
+        self.environment = dict(os.environ)
+        if folder is not None:
+            self._load = [str(folder / "load")]
+            self._reach(folder)
+
+    def _reach(self, folder: Path) -> None:
         told = subprocess.run([folder / "env"], capture_output=True, text=True, check=True).stdout
         values = dict(re.findall(r"(\w+)=(\S+)", told))
-        self.environment = os.environ | {"KUBECONFIG": values["KUBECONFIG"]}
+        self.environment["KUBECONFIG"] = values["KUBECONFIG"]
         self.environment["PATH"] = values["PATH"].replace("$PATH", os.environ["PATH"])
-        self.folder, self.namespace = folder, namespace
 
     def answers(self) -> bool:
         """Whether it is up."""
@@ -42,6 +54,12 @@ class Cluster:
         level = "pod-security.kubernetes.io/enforce=restricted"
         self.kubectl("label", "namespace", self.namespace, level, namespaced=False)
 
+    def beside(self, name: str) -> "Cluster":
+        """Another namespace of the same cluster, not yet made."""
+        other = copy.copy(self)
+        other.namespace = f"{self.namespace}-{name}"
+        return other
+
     def delete(self) -> None:
         """The namespace with all that is in it."""
         self.kubectl("delete", "namespace", self.namespace, "--ignore-not-found", "--timeout=120s", namespaced=False)
@@ -54,7 +72,7 @@ class Cluster:
 
     def load(self, image: str) -> None:
         """An image of the engine, to where pods find it."""
-        self._run(str(self.folder / "load"), image)
+        self._run(*self._load, image)
 
     def secret(self, name: str, values: dict[str, str]) -> None:
         literals = [f"--from-literal={key}={value}" for key, value in values.items()]

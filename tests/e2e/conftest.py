@@ -10,24 +10,25 @@ import pytest
 from model_code.installation import Installation
 from services.build.engine import Engine, EngineError
 from services.build.image import Image, build_image
+from services.build.platform import build_platform
 from services.build.release import Release, release_of
 from tests.e2e import stage
-from tests.e2e.cluster import Cluster
+from tests.e2e.cluster import LOAD, NAMESPACE, Cluster
 from tests.e2e.installed import Installed
 
 SHARED = "TEST_SHARED"
-NAMESPACE = os.environ.get("EVENKEEL_E2E_NAMESPACE", "evenkeel-e2e")  # several sessions may share a cluster
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """The cluster below the folder that `TEST_SHARED` names, and a namespace of this session in it."""
+    """The cluster of KUBECONFIG, else the one below the folder that `TEST_SHARED` names, and a namespace of this session in it."""
     shared = os.environ.get(SHARED)
-    if not shared:
-        pytest.skip(f"no cluster: {SHARED} names no folder that has one")
-    found = Cluster(Path(shared).resolve() / "cluster", NAMESPACE)
+    own = bool(os.environ.get("KUBECONFIG") and LOAD)
+    if not own and not shared:
+        pytest.skip(f"no cluster: neither KUBECONFIG with EVENKEEL_E2E_LOAD nor a folder in {SHARED} names one")
+    found = Cluster(None if own else Path(str(shared)).resolve() / "cluster", NAMESPACE)
     if not found.answers():
-        pytest.skip(f"no cluster: the one of {SHARED} does not answer (make e2e starts it)")
+        pytest.skip("no cluster: the one that is named does not answer (make e2e starts that of TEST_SHARED)")
     found.create()
     yield found
     found.delete()
@@ -39,6 +40,14 @@ def engine() -> Engine:
         return Engine()
     except EngineError as error:
         pytest.skip(f"no cluster: no container engine to build images for one: {error}")
+
+
+@pytest.fixture(scope="session")
+def platform_image(cluster: Cluster, engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The platform's image, where pods find it; `PLATFORM_IMAGE` names one that is built already."""
+    name = os.environ.get("PLATFORM_IMAGE") or build_platform(tmp_path_factory.mktemp("platform"), engine).name
+    cluster.load(name)
+    return name
 
 
 @pytest.fixture(scope="session")
