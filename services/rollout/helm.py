@@ -8,10 +8,8 @@ from typing import Any
 
 import yaml
 
-from model_code.errors import ConfigurationError, EvenkeelError, RolloutError
-from model_code.pointer import Pointers
+from model_code.errors import ConfigurationError, RolloutError
 from model_code.settings import Settings
-from model_code.sql import engine
 from services.rollout.base import Busy, Revision, Staged, Target, TargetStatus, Track, Wanted
 from services.rollout.cluster import Cluster
 from services.rollout.forward import reached
@@ -19,6 +17,7 @@ from services.rollout.helm_history import Revisions
 from services.rollout.helm_live import TRACK, Live, differences
 from services.rollout.helm_program import Helm, Recorded
 from services.rollout.lease import Lease
+from services.rollout.pointed import difference, require_pointer
 from services.rollout.release import Plan, operators_of
 from services.rollout.vigil import Vigil
 
@@ -69,7 +68,7 @@ class HelmTarget(Target):
 
     def deploy(self, wanted: Wanted, *, timeout: float = 120.0) -> TargetStatus:
         """Bring stable to that image and model; what runs it already is only waited for."""
-        self._require_pointer(wanted.usecase, wanted.bundle)
+        require_pointer(self._settings, wanted.usecase, wanted.bundle)
         with self.lock(wanted.usecase):
             plan, held = self._settled(wanted.usecase)
             if plan is None and wanted.image is None:
@@ -110,7 +109,7 @@ class HelmTarget(Target):
         with self.lock(usecase):
             plan, held = self._required(usecase)
             new = plan.promoted() if plan.canary else plan.alone()
-            self._require_pointer(usecase, new.bundle)
+            require_pointer(self._settings, usecase, new.bundle)
             return self._bring(new, held, "promote", timeout)
 
     def withdraw(self, usecase: str, *, timeout: float = 120.0) -> TargetStatus:
@@ -148,12 +147,13 @@ class HelmTarget(Target):
         held = revisions.deployed()
         manifest = self._helm.manifest(self._settings.release(usecase), held.revision if held else newest.revision)
         stable = next((each for each in tracks if each.track == "stable"), None)
+        pointed = difference(self._settings, usecase, stable.bundle if stable else None)
         return TargetStatus(
             target=self.name,
             usecase=usecase,
             revision=held.revision if held else None,
             tracks=tracks,
-            differs=(*differences(manifest, seen, route), *self._against_pointer(usecase, stable.bundle if stable else None)),
+            differs=tuple(filter(None, [*differences(manifest, seen, route), pointed])),
             reason="" if newest.status == "deployed" else f"revision {newest.revision} is {newest.status}: {newest.description}",
         )
 
@@ -265,15 +265,6 @@ class HelmTarget(Target):
             )
         return plan, held
 
-    def _require_pointer(self, usecase: str, bundle: str) -> None:
-        pointer = Pointers(engine(self._settings.sql)).get(usecase)
-        if pointer is None or pointer.wanted != bundle:
-            wants = f"the pointer wants {pointer.wanted[:12]}" if pointer else "nothing is promoted yet"
-            raise RolloutError(
-                f"{usecase}: {wants}, and stable pods follow it; bundle {bundle[:12]} would not answer",
-                hint="promote the version first, or roll it out by stages (docs/rollout.md)",
-            )
-
     def _require_canary(self, usecase: str, plan: Plan, percent: int) -> None:
         live = self._live(usecase)
         route = live.route()
@@ -287,16 +278,6 @@ class HelmTarget(Target):
             raise RolloutError(
                 f"the canary of {usecase} is not ready: {canary.reason if canary else 'it is gone'}", hint="stage it again"
             )
-
-    def _against_pointer(self, usecase: str, bundle: str | None) -> Iterator[str]:
-        try:
-            pointer = Pointers(engine(self._settings.sql)).get(usecase)
-        except EvenkeelError as error:
-            yield f"the pointer cannot be read: {error.message}"
-            return
-        if bundle and (pointer is None or pointer.wanted != bundle):
-            wants = f"bundle {pointer.wanted[:12]}" if pointer else "nothing"
-            yield f"stable was deployed for bundle {bundle[:12]}, the pointer wants {wants}"
 
     def _operators(self, usecase: str) -> dict[str, Any]:
         """The operator's file; without one, what the release has of theirs."""

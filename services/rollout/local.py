@@ -9,12 +9,11 @@ from datetime import UTC, datetime
 import psutil
 
 from model_code.errors import RolloutError
-from model_code.pointer import Pointers
 from model_code.settings import Settings
-from model_code.sql import engine
 from model_code.usecase import load_usecase
 from services.rollout.base import Busy, Revision, Staged, Target, TargetStatus, Track, TrackStatus, Wanted
 from services.rollout.local_service import LocalService, Status
+from services.rollout.pointed import difference, require_pointer
 from services.rollout.process import ProcessFile
 
 CHALLENGERS: tuple[Staged, ...] = ("canary", "shadow")
@@ -62,7 +61,7 @@ class LocalTarget(Target):
     def deploy(self, wanted: Wanted, *, timeout: float = 120.0) -> TargetStatus:
         """Start the service where it does not run, and wait until it serves what the pointer wants."""
         self._require_code(wanted)
-        self._require_pointer(wanted.usecase, wanted.bundle)
+        require_pointer(self._settings, wanted.usecase, wanted.bundle)
         with self.lock(wanted.usecase):
             self._stable().deploy(load_usecase(wanted.usecase, self._settings), timeout=timeout)
         return self.status(wanted.usecase)
@@ -101,7 +100,7 @@ class LocalTarget(Target):
         """Wait until the stable service, which follows the pointer, serves the canary's bundle; then end the canary."""
         with self.lock(usecase):
             canary = self._settings_of("canary")
-            wanted = self._require_pointer(usecase, canary.pin if canary else None)
+            wanted = require_pointer(self._settings, usecase, canary.pin if canary else None)
             self._stable().start(load_usecase(usecase, self._settings))
             self._stable().wait_ready(wanted, timeout)
             self._end(*CHALLENGERS)
@@ -128,12 +127,13 @@ class LocalTarget(Target):
         running = {track: each for track, each in told.items() if each.running and each.usecase == usecase}
         tracks = tuple(self._track(track, each) for track, each in running.items())
         stable = told["stable"]
+        serves = next((each.bundle or "none" for each in tracks if each.track == "stable"), None)
         taken = f"the port serves {stable.usecase}" if stable.running and stable.usecase != usecase else ""
         return TargetStatus(
             target=self.name,
             usecase=usecase,
             tracks=tracks,
-            differs=tuple(self._against_pointer(usecase, tracks)),
+            differs=tuple(filter(None, [difference(self._settings, usecase, serves)])),
             reason=taken or ("" if "stable" in running else "not running"),
         )
 
@@ -205,21 +205,6 @@ class LocalTarget(Target):
     def _require_code(self, wanted: Wanted) -> None:
         if wanted.image is not None:
             raise RolloutError(f"this machine runs this checkout's code, not {wanted.image}", hint="leave IMAGE out")
-
-    def _require_pointer(self, usecase: str, bundle: str | None) -> str:
-        """The bundle that the pointer wants, which has to be this one where one is named."""
-        pointer = Pointers(engine(self._settings.sql)).get(usecase)
-        if pointer is None or bundle not in (None, pointer.wanted):
-            wants = f"the pointer wants {pointer.wanted[:12]}" if pointer else f"no bundle of {usecase} is promoted"
-            told = f", not {bundle[:12]}" if bundle and pointer else ""
-            raise RolloutError(f"{usecase}: {wants}{told}", hint="promote the version first: the service follows the pointer")
-        return pointer.wanted
-
-    def _against_pointer(self, usecase: str, tracks: tuple[TrackStatus, ...]) -> Iterator[str]:
-        pointer = Pointers(engine(self._settings.sql)).get(usecase)
-        stable = next((each for each in tracks if each.track == "stable"), None)
-        if pointer and stable and stable.bundle != pointer.wanted:
-            yield f"stable answers with bundle {(stable.bundle or 'none')[:12]}, the pointer wants {pointer.wanted[:12]}"
 
 
 def _free_port(host: str) -> int:

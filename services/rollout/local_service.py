@@ -8,13 +8,12 @@ import time
 from pydantic import BaseModel, ConfigDict
 
 from model_code.errors import InvalidRequest, NotReady, RolloutError
-from model_code.pointer import Pointers
 from model_code.settings import Settings
-from model_code.sql import engine
 from model_code.usecase import UseCase
 from services.client import ForecastClient
 from services.forecaster.__main__ import environment
 from services.refusal import RETRY_SECONDS, is_refusal
+from services.rollout.pointed import require_pointer
 from services.rollout.process import ProcessFile, alone, end, start_recorded, tail
 
 GRACE_SECONDS = 10.0
@@ -72,11 +71,9 @@ class LocalService:
         Raises:
             RolloutError: Nothing is promoted, the port is taken, or the bundle does not answer in time.
         """
-        pointer = Pointers(engine(self._settings.sql)).get(usecase.name)
-        if pointer is None:
-            raise RolloutError(f"no bundle of {usecase.name} is promoted", hint="promote a version first")
+        wanted = require_pointer(self._settings, usecase.name)
         self.start(usecase)
-        return self.wait_ready(pointer.wanted, timeout)
+        return self.wait_ready(wanted, timeout)
 
     def start(self, usecase: UseCase) -> None:
         """Start the service where it does not run, without waiting for it.

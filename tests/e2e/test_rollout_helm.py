@@ -1,0 +1,220 @@
+"""The Helm target on a cluster: the suite of every target, and what goes wrong there; the model before goes on answering."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model_code.errors import RolloutError
+from model_code.installation import Installation
+from services.build.image import Image
+from services.build.release import Release
+from services.rollout import helm_history
+from services.rollout.base import Wanted
+from services.rollout.helm import HelmTarget
+from tests.e2e.cluster import Cluster, until
+from tests.e2e.helm_site import settings_with, site_values, way_to
+from tests.e2e.installed import USECASE
+from tests.rollout_cases import RolloutCases, Stand
+
+# Pods come and go; one cluster, so one after the other.
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("cluster")]
+RELEASE = USECASE.replace("_", "-")
+TIMEOUT = 150.0
+
+
+@pytest.fixture(scope="module")
+def stand(
+    cluster: Cluster,
+    place: Installation,
+    images: list[Image],
+    releases: list[Release],
+    key: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Stand]:
+    settings = settings_with(place.settings, cluster, tmp_path_factory.mktemp("site"), site_values(cluster))
+    first, second = (
+        Wanted(usecase=USECASE, version=release.version, bundle=release.bundle, image=image.name)
+        for release, image in zip(releases, images, strict=True)
+    )
+    with way_to(cluster):
+        found = Stand(place, lambda: HelmTarget(settings), first, second, key, TIMEOUT)
+        yield found
+        found.target.stop(USECASE)
+
+
+@pytest.fixture
+def other(stand: Stand, cluster: Cluster, tmp_path: Path) -> Callable[[dict[str, Any]], HelmTarget]:
+    """The target of an operator who set something else."""
+
+    def changed(values: dict[str, Any]) -> HelmTarget:
+        return HelmTarget(settings_with(stand.place.settings, cluster, tmp_path, site_values(cluster) | values))
+
+    return changed
+
+
+class TestHelm(RolloutCases):
+    pass
+
+
+def holds(stand: Stand) -> None:
+    """The first release answers, and nothing is left of what was tried."""
+    found = stand.target.status(USECASE)
+    assert [(each.track, each.version, each.ready) for each in found.tracks] == [("stable", "1", True)]
+    assert (found.differs, found.reason) == ((), "")
+    assert stand.model().bundle == stand.first.bundle
+
+
+def test_deploy__image_that_cannot_be_pulled_is_said_and_taken_back(stand: Stand) -> None:
+    stand.deployed(stand.first)
+
+    with pytest.raises(RolloutError, match=r"image evenkeel-none:1 cannot be pulled.*answers as before"):
+        stand.target.deploy(stand.first.model_copy(update={"image": "evenkeel-none:1"}), timeout=TIMEOUT)
+
+    holds(stand)
+
+
+def test_deploy__missing_secret_is_named(stand: Stand, other: Callable[[dict[str, Any]], HelmTarget]) -> None:
+    stand.deployed(stand.first)
+
+    with pytest.raises(RolloutError, match=r'secret "absent" not found.*make the secret absent'):
+        other({"keys": {"secret": "absent", "key": "keys"}}).deploy(stand.first, timeout=TIMEOUT)
+
+    holds(stand)
+
+
+def test_stage__quota_that_is_exceeded_is_said(stand: Stand, cluster: Cluster) -> None:
+    stand.deployed(stand.first)
+    cluster.kubectl("create", "quota", "full", "--hard=pods=1")
+    until(lambda: json.loads(cluster.kubectl("get", "quota", "full", "-o", "json")).get("status"), "the quota")
+    try:
+        with pytest.raises(RolloutError, match=r"exceeded quota: full.*ResourceQuota"):
+            stand.staged(stand.second)
+    finally:
+        cluster.kubectl("delete", "quota", "full")
+
+    holds(stand)
+
+
+def test_deploy__gpu_where_none_is_free_is_said(stand: Stand, other: Callable[[dict[str, Any]], HelmTarget]) -> None:
+    stand.deployed(stand.first)
+
+    with pytest.raises(RolloutError, match=r"no node can take a pod.*(GPU|node has the labels)"):
+        other({"profile": "gpu", "gpu": {"count": 99}}).deploy(stand.first, timeout=TIMEOUT)
+
+    holds(stand)
+
+
+def test_deploy__misspelt_value_of_the_operator_is_refused_before_anything_changes(
+    stand: Stand, other: Callable[[dict[str, Any]], HelmTarget]
+) -> None:
+    stand.deployed(stand.first)
+    before = stand.target.history(USECASE)
+
+    with pytest.raises(RolloutError, match="replicaz"):
+        other({"replicaz": 3}).deploy(stand.first, timeout=TIMEOUT)
+
+    assert stand.target.history(USECASE) == before
+    holds(stand)
+
+
+def test_status__tells_what_an_operator_changed_by_hand_and_deploy_puts_it_right(stand: Stand, cluster: Cluster) -> None:
+    stand.deployed(stand.first)
+    stand.staged(stand.second)
+    cluster.kubectl("set", "image", f"deployment/{RELEASE}-canary", f"service={stand.first.image}")
+    cluster.kubectl("scale", f"deployment/{RELEASE}", "--replicas=0")
+    weights = [{"op": "replace", "path": f"/spec/rules/0/backendRefs/{n}/weight", "value": 50} for n in range(2)]
+    cluster.kubectl("patch", f"httproute/{RELEASE}", "--type=json", "-p", json.dumps(weights))
+
+    told = "\n".join(stand.target.status(USECASE).differs)
+
+    assert f"{RELEASE}-canary runs image {stand.first.image}, the release says {stand.second.image}" in told
+    assert f"{RELEASE} has 0 replicas, the release says 1" in told
+    assert "50" in told
+    stand.target.deploy(stand.first, timeout=TIMEOUT)
+    assert stand.target.status(USECASE).differs == ()
+
+
+def test_deploy__release_whose_helm_was_killed_is_brought_back_first(
+    stand: Stand, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand.deployed(stand.first)
+    values = cluster.helm("get", "values", RELEASE, "-o", "json")
+    chart = str(Path(__file__).parents[2] / "helm" / "model-service")
+    command = ["helm", "-n", cluster.namespace, "upgrade", RELEASE, chart, "--wait", "--values", "-", "--set", "image.tag=absent"]
+    killed = subprocess.Popen(command, env=cluster.environment, stdin=subprocess.PIPE, text=True, stdout=subprocess.DEVNULL)
+    assert killed.stdin is not None
+    with killed.stdin as given:
+        given.write(values)
+    until(lambda: "pending-upgrade" in stand.target.status(USECASE).reason, "a pending release")
+    until(lambda: "absent" in cluster.kubectl("get", "deployment", RELEASE, "-o", "yaml"), "the image in the Deployment")
+    killed.kill()
+    killed.wait()
+    monkeypatch.setattr(helm_history, "PENDING_SECONDS", 0.0)
+
+    assert stand.target.deploy(stand.first, timeout=TIMEOUT).ready
+
+    holds(stand)
+
+
+def test_withdraw__takes_requests_from_the_canary_while_another_rollout_goes_on(stand: Stand, cluster: Cluster) -> None:
+    stand.deployed(stand.first)
+    stand.staged(stand.second)
+    stand.target.traffic(USECASE, 20)
+    other = stand.open()
+
+    with stand.target.lock(USECASE):
+        found = other.traffic(USECASE, 0)
+
+    assert [each.weight for each in found.tracks] == [100, 0]
+    stand.target.withdraw(USECASE, timeout=TIMEOUT)
+    holds(stand)
+
+
+def test_deploy__namespace_that_is_not_there_is_named(stand: Stand) -> None:
+    settings = stand.place.settings.model_copy(update={"namespace": f"{stand.place.settings.namespace}-absent"})
+
+    with pytest.raises(RolloutError, match=r"namespaces .*-absent. not found.*kubectl create namespace"):
+        HelmTarget(settings).deploy(stand.first, timeout=TIMEOUT)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    "moment", ["the lock is held", "the release is pending", "the new Deployment is there", "the new revision is deployed"]
+)
+def test_deploy__killed_at_any_step_and_done_again_ends_the_same(
+    stand: Stand, cluster: Cluster, tmp_path: Path, moment: str
+) -> None:
+    stand.deployed(stand.first)
+    revision = stand.target.status(USECASE).revision
+    stand.point_at(stand.second)
+
+    def arrived() -> bool:
+        if moment == "the lock is held":
+            found = cluster.kubectl("get", "lease", f"evenkeel-rollout-{RELEASE}", "-o", "jsonpath={.spec.holderIdentity}")
+            return bool(found)
+        if moment == "the new Deployment is there":
+            return str(stand.second.image) in cluster.kubectl("get", "deployment", RELEASE, "-o", "yaml")
+        status = stand.target.status(USECASE)
+        return "pending" in status.reason if moment == "the release is pending" else status.revision != revision
+
+    settings = settings_with(stand.place.settings, cluster, tmp_path, site_values(cluster))
+    command = [sys.executable, "-m", "services.rollout", "deploy", "--usecase", USECASE]
+    chosen = ["--version", "2", "--image", str(stand.second.image)]
+    running = subprocess.Popen([*command, *chosen], env=cluster.environment | settings.environment(), stdout=subprocess.DEVNULL)
+    until(arrived, moment)
+    running.kill()
+    running.wait()
+
+    stand.target.deploy(stand.second, timeout=TIMEOUT)
+
+    found = stand.target.status(USECASE)
+    assert [(each.track, each.version, each.image, each.ready) for each in found.tracks] == [
+        ("stable", "2", stand.second.image, True)
+    ]
+    assert (found.differs, found.reason) == ((), "")
+    assert stand.model().bundle == stand.second.bundle
