@@ -126,6 +126,10 @@ serve: setup  ## The champion in the foreground, the demo's where there is no ot
 image: setup  ## The champion as an image with its bill of materials (USECASE=… VERSION=n; needs Docker)
 	@$(PY) -m services.build image --usecase $(USECASE) $(if $(VERSION),--version $(VERSION))
 
+.PHONY: rollout
+rollout: setup  ## Roll a version out, judged at each step (USECASE=… [VERSION=n IMAGE=… WHY=…]; docs/canary.md)
+	@$(PY) -m flows.rollout $(USECASE) $(VERSION) $(if $(IMAGE),--image $(IMAGE)) $(if $(WHY),--reason "$(WHY)")
+
 .PHONY: platform-image
 platform-image: setup  ## The platform as an image: Prefect, MLflow, flow runs, exporter, bridge, reports (needs Docker; docs/platform.md)
 	@$(PY) -m services.build platform

@@ -3,7 +3,7 @@
 import hashlib
 import statistics
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -62,16 +62,13 @@ class Shadow:
     url: str
     _seen: set[str] = field(default_factory=set)
 
-    def compare(
-        self, since: datetime, seconds: float, most: int, *, alive: Callable[[], None] = lambda: None
-    ) -> ShadowComparison:
+    def compare(self, since: datetime, seconds: float, most: int) -> ShadowComparison:
         """Ask again what callers asked since a moment, until the time is over or `most` requests were.
 
         Args:
             since: Wall clock (aware).
             seconds: How long to look for requests.
             most: Most requests.
-            alive: Called between two looks; raises where the rollout may not go on.
 
         Raises:
             StoreError: The answers cannot be read.
@@ -90,7 +87,6 @@ class Shadow:
                         break
                 if len(found) >= most or time.monotonic() >= deadline:
                     return summary(found)
-                alive()
                 # A store that takes long to tell is not asked all the time.
                 time.sleep(min(max(POLL_SECONDS, time.monotonic() - began), max(0.0, deadline - time.monotonic())))
 

@@ -10,6 +10,7 @@ from flows.deployments import deploy_all
 from flows.stack import LocalStack
 from model_code.settings import Settings
 from tests.conftest import free_port
+from tests.contenders_served import Served, served
 from tests.flows.running import Runs
 from tests.flows.small import HeldEia, Stages
 
@@ -83,6 +84,13 @@ def local_stack(prefect_api: str, _stack: LocalStack) -> LocalStack:
 
     _stack.up(CORE)
     return _stack
+
+
+@pytest.fixture(scope="session")
+def contenders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A champion, a better and a worse version, each served by a process of its own."""
+    with served(tmp_path_factory.mktemp("contenders")) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

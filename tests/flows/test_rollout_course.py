@@ -1,5 +1,6 @@
 """The course of a rollout against real endpoints and stored truth; traffic and its metrics are pretended."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +14,12 @@ from model_code.errors import PromotionRefused, RolloutError
 from model_code.installation import Installation
 from model_code.rollout_evidence import ServingMetrics
 from services.rollout.base import Busy
-from tests import contenders
-from tests.contenders import NAME, PRESENT
-from tests.contenders_served import Served, served
+from tests.contenders import NAME, ORIGINS, PRESENT, VERSIONS, copy_of
+from tests.contenders_served import Served
 from tests.pretended_target import PretendedTarget
 from tests.unit.rollout_cases import EMPTY, metrics
 
+pytestmark = pytest.mark.xdist_group("contenders")
 NO_TRAFFIC = metrics(0, stable=EMPTY)
 ALL = ["stage canary", "traffic 5", "traffic 50", "promote"]
 
@@ -45,7 +46,7 @@ class World:
 
     def roll(self, who: str) -> Outcome:
         course = Course(self.place, self.target, self.metrics, tell=lambda *_: None)  # type: ignore[arg-type]
-        return course.run(Request(contenders.VERSIONS[who], "a test", "to see"), self.place.present(None))
+        return course.run(Request(VERSIONS[who], "a test", "to see"), self.place.present(None))
 
     def champion(self) -> tuple[str | None, str]:
         pointer = self.place.pointers.get(NAME)
@@ -56,48 +57,42 @@ class World:
         return RolloutRecord(self.place.ledger, NAME, "a test").rollouts()
 
 
-@pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("contest")) as found:
-        yield found
-
-
 @pytest.fixture
-def world(services: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(contenders: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(rollout_watch, "POLL_SECONDS", 0.05)
-    place = contenders.copy_of(services.place, tmp_path / "home")
-    yield World(place, PretendedTarget(place.pointers, services.urls))
+    place = copy_of(contenders.place, tmp_path / "home")
+    yield World(place, PretendedTarget(place.pointers, contenders.urls))
     place.sql.dispose()
 
 
-def kept(world: World, services: Served) -> None:
+def kept(world: World, contenders: Served) -> None:
     """The champion reigns, nobody meets anything else, and the ledger says so."""
-    assert world.champion() == ("1", services.bundles["champion"])
+    assert world.champion() == ("1", contenders.bundles["champion"])
     assert (world.target.staged, world.target.weight) == ({}, 0)
     assert [each.ended for each in world.rollouts()] == ["refused"]
 
 
-def test_course__without_traffic_promotes_the_tenth_better(world: World, services: Served) -> None:
+def test_course__without_traffic_promotes_the_tenth_better(world: World, contenders: Served) -> None:
     outcome = world.roll("better")
 
     assert outcome.outcome == "promoted", outcome
-    assert world.champion() == ("2", services.bundles["better"])
+    assert world.champion() == ("2", contenders.bundles["better"])
     assert world.target.asked == ALL
     (done,) = world.rollouts()
     assert (done.ended, list(done.passed)) == ("promoted", ["replay", "weight-5", "weight-50"])
     assert done.plan.unseen
-    assert len(done.plan.origins) == contenders.ORIGINS
+    assert len(done.plan.origins) == ORIGINS
     assert outcome.entry is not None
-    assert outcome.entry.evidence["verdict"]["n"] == contenders.ORIGINS  # type: ignore[index, call-overload]
+    assert outcome.entry.evidence["verdict"]["n"] == ORIGINS  # type: ignore[index, call-overload]
 
 
-def test_course__without_traffic_refuses_the_tenth_worse_before_any_caller_meets_it(world: World, services: Served) -> None:
+def test_course__without_traffic_refuses_the_tenth_worse_before_any_caller_meets_it(world: World, contenders: Served) -> None:
     outcome = world.roll("worse")
 
     assert outcome.outcome == "refused"
     assert "paired replay: not sure to be better" in outcome.reasons[0]
     assert world.target.asked == ["stage canary", "withdraw"]
-    kept(world, services)
+    kept(world, contenders)
 
 
 def test_course__plan_is_written_before_the_first_look(world: World) -> None:
@@ -110,64 +105,62 @@ def test_course__plan_is_written_before_the_first_look(world: World) -> None:
 
 
 @pytest.mark.parametrize("given", [None, Metrics((None,))], ids=["no address", "nothing heard"])
-def test_course__without_metrics_no_caller_meets_it(world: World, services: Served, given: Metrics | None) -> None:
+def test_course__without_metrics_no_caller_meets_it(world: World, contenders: Served, given: Metrics | None) -> None:
     world.metrics = given
 
     outcome = world.roll("better")
 
     assert "no metric, no promotion" in outcome.reasons[0]
     assert not [each for each in world.target.asked if each.startswith("traffic")]
-    kept(world, services)
+    kept(world, contenders)
 
 
-def test_course__metrics_that_stop_take_it_back(world: World, services: Served) -> None:
+def test_course__metrics_that_stop_take_it_back(world: World, contenders: Served) -> None:
     world.metrics = Metrics((NO_TRAFFIC, None))
 
     outcome = world.roll("better")
 
     assert "no metric, no promotion" in outcome.reasons[0]
     assert world.target.asked == ["stage canary", "traffic 5", "withdraw"]
-    kept(world, services)
+    kept(world, contenders)
 
 
-def test_course__without_truth_nothing_is_staged(world: World, services: Served) -> None:
-    world.place.usecase.__dict__["spec"] = world.place.usecase.spec.model_copy(
-        update={"rollout": world.place.usecase.spec.rollout.model_copy(update={"origins": 999})}
-    )
+def test_course__without_truth_nothing_is_staged(world: World, contenders: Served) -> None:
+    shutil.rmtree(world.place.settings.store)
 
     outcome = world.roll("better")
 
     assert "no truth, no promotion" in outcome.reasons[0]
     assert world.target.asked == ["withdraw"]
-    kept(world, services)
+    kept(world, contenders)
 
 
-def test_course__errors_at_the_first_weight_take_it_back(world: World, services: Served) -> None:
+def test_course__errors_at_the_first_weight_take_it_back(world: World, contenders: Served) -> None:
     world.metrics = Metrics((NO_TRAFFIC, metrics(20, 0), metrics(40, 9)))
 
     outcome = world.roll("better")
 
     assert "9 of 40 requests failed" in outcome.reasons[0]
     assert world.target.asked == ["stage canary", "traffic 5", "withdraw"]
-    kept(world, services)
+    kept(world, contenders)
 
 
-def test_course__one_that_does_not_start_meets_nobody(world: World, services: Served) -> None:
+def test_course__one_that_does_not_start_meets_nobody(world: World, contenders: Served) -> None:
     def fails() -> None:
         raise RolloutError("canary pod: ImagePullBackOff")
 
     world.target.on["stage"] = fails
 
     assert "ImagePullBackOff" in world.roll("better").reasons[0]
-    kept(world, services)
+    kept(world, contenders)
 
 
-def test_course__one_that_crashes_under_traffic_is_taken_back(world: World, services: Served) -> None:
+def test_course__one_that_crashes_under_traffic_is_taken_back(world: World, contenders: Served) -> None:
     world.target.on["traffic"] = lambda: world.target.unready.add("canary")
 
     assert "not ready any more" in world.roll("better").reasons[0]
     assert world.target.asked == ["stage canary", "traffic 5", "withdraw"]
-    kept(world, services)
+    kept(world, contenders)
 
 
 def test_course__another_champion_by_then_refuses(world: World) -> None:
@@ -204,7 +197,7 @@ def test_course__one_at_a_time(world: World) -> None:
 
 
 @pytest.mark.parametrize("verb", ["stage", "traffic", "promote"])
-def test_course__interrupted_and_run_again_ends_the_same(world: World, services: Served, verb: str) -> None:
+def test_course__interrupted_and_run_again_ends_the_same(world: World, contenders: Served, verb: str) -> None:
     def dies() -> None:
         world.target.on.clear()
         raise KeyboardInterrupt
@@ -221,7 +214,7 @@ def test_course__interrupted_and_run_again_ends_the_same(world: World, services:
     assert outcome.outcome == "promoted"
     (done,) = world.rollouts()
     assert (done.ended, list(done.passed)) == ("promoted", ["replay", "weight-5", "weight-50"])
-    assert world.champion() == ("2", services.bundles["better"])
+    assert world.champion() == ("2", contenders.bundles["better"])
     promotions = [each for each in world.place.ledger.entries(NAME) if (each.action, each.phase) == ("promote", "done")]
     assert len(promotions) == 2  # the first model's, and this one
 
