@@ -1,6 +1,7 @@
 """Runs the study: `python -m benchmarks.drift` (all), `--quick` (20 injections, ours alone), `--calibrate` (fix thresholds anew).
 
-Resumable: what each peer said is kept below `.evenkeel/bench-drift`, by the hashes of registration and thresholds.
+Resumable: what each peer said is kept below `.evenkeel/bench-drift`, by the hash of what is scored, and on our remainder of the
+thresholds.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.drift import calibrate, page, results, rivals
 from benchmarks.drift.ours import Changed, World, changed, worlds
-from benchmarks.drift.registered import registration_hash
+from benchmarks.drift.registered import registration_hash, scored_on
 from model_code.faults.thresholds import FILE, thresholds
 
 RESULTS = Path(__file__).parents[1] / "results" / "drift.json"
@@ -42,11 +43,11 @@ def main() -> None:
     print(f"ours: {time.perf_counter() - began:.0f} s", flush=True)
     said = {"Evenkeel": results.ours_said(found, changes)}
     keep(found, changes, said, write=not options.quick)
-    mark = hashlib.sha256(FILE.read_bytes() + registration_hash().encode()).hexdigest()
+    marks = {"load": hashlib.sha256(scored_on()).hexdigest(), "left": hashlib.sha256(FILE.read_bytes() + scored_on()).hexdigest()}
     for where, name in [] if options.quick else [(where, name) for where in ON for name in PEERS]:
         began = time.perf_counter()
         said[f"{name} on {ON[where]}"] = rivals.kept(
-            CACHE / mark[:16] / f"{name}-{where}-{options.every}.json",
+            CACHE / marks[where][:16] / f"{name}-{where}-{options.every}.json",
             lambda name=name, where=where: PEERS[name](found, changes, where, options.every),
         )
         print(f"{name} on {ON[where]}: {time.perf_counter() - began:.0f} s", flush=True)

@@ -31,6 +31,12 @@ def registration_hash() -> str:
     return hashlib.sha256(FILE.read_bytes()).hexdigest()
 
 
+def scored_on() -> bytes:
+    """What decides which weeks and injections are scored: a peer's answers on the load change with nothing else."""
+    keys = ("scoring", "screened", "excluded", "windows", "refit_days", "injections", "peers")
+    return json.dumps([registration()[key] for key in keys]).encode()
+
+
 def parts(role: str) -> tuple[Part, ...]:
     """The panels of `calibration` or `scoring`."""
     return tuple(

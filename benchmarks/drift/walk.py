@@ -9,11 +9,11 @@ from benchmarks.drift.panels import Panel
 from benchmarks.drift.registered import Part, registration
 from model_code.faults.filters import KINDS
 from model_code.faults.grid import DayGrid
-from model_code.faults.innovation import SPAN
-from model_code.faults.profile import WINDOWS, ColumnProfile, learn_column
+from model_code.faults.profile import ColumnProfile, learn_column
+from model_code.faults.steps import REACH
 from model_code.faults.stuck import limit, runs
 
-WARM_UP = SPAN + max(WINDOWS)  # days before a window that its scores look at
+WARM_UP = REACH  # days before a window that its scores look at
 TESTS = (*KINDS, "stuck")
 
 

@@ -16,13 +16,13 @@ from model_code.data.known import KnownHistory
 from model_code.evidence import DataFault
 from model_code.faults.departures import Departure, departures, swapped
 from model_code.faults.grid import DayGrid, day_grid
-from model_code.faults.innovation import SPAN
-from model_code.faults.profile import WINDOWS, ColumnProfile, FaultProfile
+from model_code.faults.profile import ColumnProfile, FaultProfile
+from model_code.faults.steps import REACH
 from model_code.faults.stuck import limit, runs
 from model_code.faults.thresholds import Thresholds, thresholds
 from model_code.usecase import UseCaseSpec
 
-LOOKBACK = timedelta(days=SPAN + max(WINDOWS) + 2)  # what the scores of the latest complete day look at
+LOOKBACK = timedelta(days=REACH + 2)  # what the scores of the latest complete day look at
 ABSENT = timedelta(days=1)  # so long after it was due, a value is missing rather than late
 HOUR = timedelta(hours=1)
 WORDS = {"scale": "the amplitude of its days is", "clock": "its time of day is"}
@@ -44,7 +44,7 @@ class JudgedColumn:
     @property
     def long_enough(self) -> bool:
         """Whether windows can be compared with the weeks before them."""
-        return len(self.grid.days) >= SPAN
+        return len(self.grid.days) >= REACH - 1
 
     def begin(self, days: int) -> datetime:
         """When the window of the latest so many days began."""

@@ -27,7 +27,7 @@ def foretell(days: np.ndarray, window: int) -> np.ndarray:
         days: (D, S) clipped remainders of normal times.
         window: Days.
     """
-    now, before = _means(days, 0, window), _before(days, window)
+    now, before = means(days, 0, window), _before(days, window)
     known = np.isfinite(before).all(axis=(1, 2)) & np.isfinite(now).all(axis=1)
     inputs, wanted = before[known].reshape(-1, len(EARLIER)), now[known].ravel()
     if not len(wanted):
@@ -44,15 +44,11 @@ def foretell(days: np.ndarray, window: int) -> np.ndarray:
 
 def innovations(days: np.ndarray, window: int, weights: np.ndarray) -> np.ndarray:
     """For each day the window that ends with it: its mean (D, S) less what was foretold; NaN where too little is known."""
-    return np.asarray(_means(days, 0, window) - _before(days, window) @ weights)
+    return np.asarray(means(days, 0, window) - _before(days, window) @ weights)
 
 
-def _before(days: np.ndarray, window: int) -> np.ndarray:
-    return np.stack([_means(days, window + late, window + early) for late, early in EARLIER], axis=2)
-
-
-def _means(days: np.ndarray, late: int, early: int) -> np.ndarray:
-    """Mean of the days t - early + 1 … t - late for each t (D, S)."""
+def means(days: np.ndarray, late: int, early: int) -> np.ndarray:
+    """Mean of the days t - early + 1 … t - late for each t (D, S); NaN where too few of them are known."""
     result = np.full(days.shape, np.nan)
     if len(days) < early:
         return result
@@ -65,3 +61,7 @@ def _means(days: np.ndarray, late: int, early: int) -> np.ndarray:
     summed = total[ends - late + 1] - total[ends - early + 1]
     result[early - 1 :] = np.where(told >= TOLD * (early - late), summed / np.maximum(told, 1), np.nan)
     return result
+
+
+def _before(days: np.ndarray, window: int) -> np.ndarray:
+    return np.stack([means(days, window + late, window + early) for late, early in EARLIER], axis=2)

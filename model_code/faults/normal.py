@@ -5,6 +5,7 @@ spoken is small, so that five per cent stand out where they would drown in the w
 """
 
 from collections.abc import Collection
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -18,6 +19,7 @@ NEIGHBOURS = 10  # entities that may speak for another: those whose days resembl
 BELIEVED = 5.0  # a neighbour is believed up to so many standard deviations: its fault must not become everybody's
 OWN_PENALTY, NEIGHBOUR_PENALTY = 1.0, 20.0
 MIN_DAYS = 365  # complete days to learn from: the season has to be among them
+FOLDS = 5  # parts of the history, each told by what the others teach
 YEAR = 365.25
 
 
@@ -70,19 +72,26 @@ class PanelNormal(BaseModel):
         return {name: left[name] - _spoken(self.entities[name], said, silent) for name in left}
 
 
-def fit_normal(grid: DayGrid, conditions: np.ndarray | None = None) -> PanelNormal:
-    """Learn it; entities with fewer than 365 complete days are left out.
+def fit_normal(
+    grid: DayGrid,
+    conditions: np.ndarray | None = None,
+    least: int = MIN_DAYS,
+    transform: Literal["log", "plain"] | None = None,
+) -> PanelNormal:
+    """Learn it; entities with fewer than so many complete days are left out.
 
     Args:
         grid: History.
         conditions: (D, C, k) what else each day was like (temperature, day type), finite.
+        least: Complete days.
+        transform: By the values where not given.
     """
-    transform: Literal["log", "plain"] = "log" if np.nanmin(grid.values, initial=np.inf) > 0 else "plain"
+    transform = transform or transform_of(grid.values)
     shape = transformed(grid.values, transform)
     own, left = {}, {}
     for place, name in enumerate(grid.entities):
         whole = np.isfinite(shape[:, :, place]).all(axis=1)
-        if whole.sum() < MIN_DAYS:
+        if whole.sum() < least:
             continue
         inputs = _inputs(grid, place, conditions)
         weights, intercept = robust_ridge(inputs[whole][:, None, :], shape[whole, :, place], OWN_PENALTY)
@@ -93,6 +102,30 @@ def fit_normal(grid: DayGrid, conditions: np.ndarray | None = None) -> PanelNorm
     return PanelNormal(
         transform=transform, entities={name: _with_neighbours(name, own[name], left[name], said, spread[name]) for name in left}
     )
+
+
+def foretold_remainders(grid: DayGrid, conditions: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """The remainders (D, S) of days that the normal day was not fitted on: each fifth of the history by what the others teach.
+
+    A regression leaves less of the days that it was fitted on than it will leave of those to come; thresholds in units of the
+    former would be broken by chance.
+    """
+    found = {name: np.full(grid.values.shape[:2], np.nan) for name in grid.entities}
+    edges, transform = np.linspace(0, len(grid.days), FOLDS + 1).astype(int), transform_of(grid.values)
+    for begin, end in pairwise(edges):
+        values = grid.values.copy()
+        values[begin:end] = np.nan
+        others = fit_normal(DayGrid(grid.days, grid.entities, values), conditions, MIN_DAYS // 2, transform)
+        told = None if conditions is None else conditions[begin:end]
+        part = DayGrid(grid.days[begin:end], grid.entities, grid.values[begin:end])
+        for name, left in others.remainders(part, told).items():
+            found[name][begin:end] = left
+    return found
+
+
+def transform_of(values: np.ndarray) -> Literal["log", "plain"]:
+    """Differences are judged on the log where all values are positive."""
+    return "log" if np.nanmin(values, initial=np.inf) > 0 else "plain"
 
 
 def transformed(values: np.ndarray, transform: str) -> np.ndarray:

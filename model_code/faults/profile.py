@@ -1,33 +1,25 @@
 """What a bundle keeps to tell data faults: the normal day of each entity, the filters, how long values usually stay the same."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from model_code.arrays import Array
 from model_code.data.known import KnownHistory
-from model_code.faults.filters import KINDS, Kind, matched, templates
+from model_code.faults.earlier import EarlierFilter
+from model_code.faults.filters import Filter, Kind, learn_filter
 from model_code.faults.grid import DayGrid, day_grid
-from model_code.faults.innovation import clipped, foretell, innovations
-from model_code.faults.normal import PanelNormal, fit_normal
+from model_code.faults.innovation import clipped
+from model_code.faults.normal import PanelNormal, fit_normal, foretold_remainders, spread_of
 from model_code.faults.stuck import longest_runs
 from model_code.usecase import UseCaseSpec
 
 WINDOWS = (7, 14)  # days: a week tells a large fault at once, two weeks tell a small one
-HISTORY = 1095  # days: older habits are not those of today
+HISTORY = 1826  # days: five years; older habits are not those of today
 DAY, COARSEST = timedelta(days=1), timedelta(hours=6)  # fewer values than four do not make the shape of a day
-TYPICAL = 365  # latest days whose median is the typical day
-
-
-class Filter(BaseModel):
-    """One window of one entity: what foretells it, and the filter of each kind."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-    foretold: Array
-    kinds: dict[Kind, Array]
+AnyFilter = Annotated[Filter | EarlierFilter, Field(union_mode="left_to_right")]
 
 
 class ColumnProfile(BaseModel):
@@ -36,7 +28,7 @@ class ColumnProfile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     normal: PanelNormal
-    filters: dict[str, dict[int, Filter]] = Field(description="Entity -> days of the window -> its filters.")
+    filters: dict[str, dict[int, AnyFilter]] = Field(description="Entity -> days of the window -> its filters.")
     runs: dict[str, int] = Field(description="Entity -> the longest run of one value in its history.")
 
     def scores(
@@ -49,11 +41,14 @@ class ColumnProfile(BaseModel):
             if name not in remainders:
                 continue
             heard = clipped(remainders[name], self.normal.entities[name].usual)
-            found[name] = {}
-            for window, one in filters.items():
-                new = innovations(heard, window, one.foretold)
-                found[name][window] = {kind: new @ weights for kind, weights in one.kinds.items()}
+            values = grid.values[:, :, grid.entities.index(name)]
+            found[name] = {window: self._scores(one, heard, values, window) for window, one in filters.items()}
         return found
+
+    def _scores(self, one: Filter | EarlierFilter, heard: np.ndarray, values: np.ndarray, window: int) -> dict[Kind, np.ndarray]:
+        if isinstance(one, EarlierFilter):
+            return one.scores(heard, window)
+        return one.scores(heard, values, window, self.normal.transform)
 
 
 class FaultProfile(BaseModel):
@@ -88,24 +83,20 @@ def learn_column(grid: DayGrid, conditions: np.ndarray | None = None) -> ColumnP
     """Learn one column; entities with less than a year of complete days only keep how long their values stay the same.
 
     Args:
-        grid: History; the latest three years count.
+        grid: History; the latest five years count.
         conditions: (D, C, k) what else each day was like, finite.
     """
     told = None if conditions is None else conditions[-HISTORY:]
     recent = grid.last(HISTORY)
     normal = fit_normal(recent, told)
-    remainders = normal.remainders(recent, told)
+    unseen = {name: left for name, left in foretold_remainders(recent, told).items() if name in normal.entities}
+    usual = {name: spread_of(left) for name, left in unseen.items() if np.isfinite(left).any()}
+    entities = {name: one.model_copy(update={"usual": usual.get(name, one.usual)}) for name, one in normal.entities.items()}
     filters = {}
-    for name, left in remainders.items():
-        typical = np.nanmedian(recent.values[-TYPICAL:, :, recent.entities.index(name)], axis=0)
-        shapes = templates(typical, normal.transform)
-        heard = clipped(left, normal.entities[name].usual)
-        filters[name] = {window: _filter(heard, window, shapes) for window in WINDOWS}
+    for name, left in unseen.items():
+        values = recent.values[:, :, recent.entities.index(name)]
+        heard = clipped(left, entities[name].usual)
+        found = {window: learn_filter(heard, values, window, normal.transform) for window in WINDOWS}
+        filters[name] = {window: one for window, one in found.items() if one is not None}
+    normal = normal.model_copy(update={"entities": entities})
     return ColumnProfile(normal=normal, filters=filters, runs=longest_runs(grid))
-
-
-def _filter(heard: np.ndarray, window: int, shapes: Mapping[Kind, np.ndarray]) -> Filter:
-    weights = foretell(heard, window)
-    windows = innovations(heard, window, weights)
-    found = {kind: matched(windows, shapes[kind]) for kind in KINDS}
-    return Filter(foretold=weights, kinds={kind: one for kind, one in found.items() if one is not None})

@@ -19,17 +19,26 @@ def robust_ridge(inputs: np.ndarray, target: np.ndarray, penalty: float) -> tupl
     """
     count, slots = target.shape
     centre, spread = inputs.mean(axis=0), inputs.std(axis=0) + 1e-9
-    scaled = np.concatenate([(inputs - centre) / spread, np.ones((count, inputs.shape[1], 1))], axis=2)
-    design = np.ascontiguousarray(np.broadcast_to(scaled, (count, slots, scaled.shape[2])).transpose(1, 0, 2))
-    penalties = penalty * np.eye(scaled.shape[2])
+    width = inputs.shape[2]
+    penalties = penalty * np.eye(width + 1)
     penalties[-1, -1] = 1e-6
-    trust, wanted = np.ones((slots, count)), target.T
-    for _ in range(ROUNDS):
-        weighted = (design * trust[:, :, None]).transpose(0, 2, 1)
-        found = np.linalg.solve(weighted @ design + penalties, weighted @ wanted[:, :, None])
-        misses = np.abs(wanted - (design @ found)[:, :, 0])
-        usual = 1.4826 * np.median(misses, axis=1, keepdims=True) + 1e-9
-        trust = np.minimum(1.0, HUBER * usual / np.maximum(misses, 1e-12))
-    weights = found[:, :-1, 0] / np.broadcast_to(spread, (slots, spread.shape[1]))
+    found = np.empty((slots, width + 1))
+    design = np.ones((count, width + 1))
+    for slot in range(slots):  # one at a time: what a slot needs stays in the processor's cache
+        if slot < inputs.shape[1]:
+            design[:, :-1] = (inputs[:, slot] - centre[slot]) / spread[slot]
+        found[slot] = _reweighted(design, target[:, slot], penalties)
+    weights = found[:, :-1] / np.broadcast_to(spread, (slots, width))
     shift = (weights * np.broadcast_to(centre, weights.shape)).sum(axis=1)
-    return weights, found[:, -1, 0] - shift
+    return weights, found[:, -1] - shift
+
+
+def _reweighted(design: np.ndarray, wanted: np.ndarray, penalties: np.ndarray) -> np.ndarray:
+    trust, found = np.ones(len(wanted)), np.zeros(design.shape[1])
+    for _ in range(ROUNDS):
+        weighted = (design * trust[:, None]).T
+        found = np.linalg.solve(weighted @ design + penalties, weighted @ wanted)
+        misses = np.abs(wanted - design @ found)
+        usual = 1.4826 * np.median(misses) + 1e-9
+        trust = np.minimum(1.0, HUBER * usual / np.maximum(misses, 1e-12))
+    return found
