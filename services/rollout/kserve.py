@@ -6,7 +6,7 @@ KServe's own canary does not do it for a container of one's own: `canaryTrafficP
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from model_code.errors import RolloutError
 from model_code.pointer import Pointers
@@ -56,7 +56,8 @@ class KServeTarget(Target):
             yield
         finally:
             del self._held[usecase]
-            lease.release()
+            with suppress(RolloutError):  # what cannot be given back expires by itself
+                lease.release()
 
     def deploy(self, wanted: Wanted, *, timeout: float = 120.0) -> TargetStatus:
         """Make that the stable track; where it does not become ready, the release before comes back."""
@@ -72,13 +73,16 @@ class KServeTarget(Target):
         with self.lock(wanted.usecase):
             release = self._release(wanted.usecase)
             before = self._plan(release)
-            plan = before.with_staged(wanted, track)
+            plan = before.with_staged(wanted.model_copy(update={"image": wanted.image or before.image}), track)
             if track == "canary" and plan != before:
                 release.live.weigh(0)
+            self._held[wanted.usecase].check()
             try:
                 release.bring(plan, track)
                 self._wait(release, plan, timeout)
             except RolloutError:
+                if track == "canary":
+                    release.live.weigh(0)
                 release.end(track)
                 raise
             release.bring_beside(plan)
@@ -175,7 +179,7 @@ class KServeTarget(Target):
         history.record(service, what)
         release.apply(service)
         try:
-            self._wait(release, self._plan(release), timeout)
+            self._wait(release, self._plan(release).alone(), timeout)
         except RolloutError as error:
             if before is None or before["data"] == service:
                 raise
@@ -186,6 +190,7 @@ class KServeTarget(Target):
 
     def _end(self, release: KServeRelease, timeout: float) -> TargetStatus:
         """Take canary and shadow out of the route, then end their pods."""
+        self._held[release.usecase].check()
         plan = release.live.plan(release.usecase)
         if plan is not None:
             release.bring_beside(plan.alone())

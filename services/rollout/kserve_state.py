@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from model_code.errors import RolloutError
 from services.rollout.base import Track, TrackStatus
-from services.rollout.cluster import MERGE, Cluster
+from services.rollout.cluster import MERGE, Cluster, Conflict
 from services.rollout.helm_live import BUNDLE, GATEWAY, ORDER, TRACK, VERSION, Live
 from services.rollout.kserve_applied import ISVC
 from services.rollout.kserve_json import read
@@ -15,6 +15,8 @@ from services.rollout.trouble import Seen
 
 if TYPE_CHECKING:
     from kserve.models import V1beta1InferenceService
+
+ATTEMPTS = 5
 
 
 class KServeLive(Live):
@@ -68,16 +70,13 @@ class KServeLive(Live):
         Raises:
             RolloutError: The cluster cannot be asked, or refuses.
         """
-        route, canary = self.route(), predictor(self.name("canary"))
-        backends = {str(each["name"]): each for each in self._backends(route)}
-        if route is None or canary not in backends:
-            return False
-        for name, backend in backends.items():
-            backend["weight"] = percent if name == canary else 100 - percent
-        path = self._cluster.path("httproutes", self._release, GATEWAY)
-        body = {"spec": {"rules": route["spec"]["rules"]}, "metadata": {"resourceVersion": route["metadata"]["resourceVersion"]}}
-        self._cluster.call("PATCH", path, body=body, content=MERGE, query={"fieldManager": "evenkeel"})
-        return True
+        for attempt in range(ATTEMPTS):
+            try:
+                return self._weigh(percent)
+            except Conflict:  # somebody else wrote the route in between: look again
+                if attempt == ATTEMPTS - 1:
+                    raise
+        return False
 
     def tracks(self, seen: Seen, route: Mapping[str, Any] | None) -> tuple[TrackStatus, ...]:
         """Every track that is there; one that no controller brought about yet has no pods."""
@@ -102,6 +101,18 @@ class KServeLive(Live):
             raise RolloutError(f"no Service {name} in namespace {self._cluster.namespace}", hint=f"{track} is not deployed there")
         first = service["spec"]["ports"][0]
         return name, int(first["targetPort"] if service["spec"].get("clusterIP") == "None" else first["port"])
+
+    def _weigh(self, percent: int) -> bool:
+        route, canary = self.route(), predictor(self.name("canary"))
+        backends = {str(each["name"]): each for each in self._backends(route)}
+        if route is None or canary not in backends:
+            return False
+        for name, backend in backends.items():
+            backend["weight"] = percent if name == canary else 100 - percent
+        path = self._cluster.path("httproutes", self._release, GATEWAY)
+        body = {"spec": {"rules": route["spec"]["rules"]}, "metadata": {"resourceVersion": route["metadata"]["resourceVersion"]}}
+        self._cluster.call("PATCH", path, body=body, content=MERGE, query={"fieldManager": "evenkeel"})
+        return True
 
     def _backends(self, route: Mapping[str, Any] | None) -> list[dict[str, Any]]:
         return [backend for rule in (route or {}).get("spec", {}).get("rules", ()) for backend in rule.get("backendRefs", ())]

@@ -21,7 +21,7 @@ from tests.e2e.installed import USECASE, Installed
 from tests.e2e.kserve_controller import StandIn, is_real, stand_in
 from tests.rollout_cases import RolloutCases, Stand
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("cluster")]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("cluster")]
 OURS = ("image", "model", "usecase", "ingress", "replicas")
 ROWS = {"rows": [[60.0, 61.0]], "lead": [0]}
 
@@ -63,7 +63,7 @@ def stand(
         Wanted(usecase=USECASE, version=release.version, bundle=release.bundle, image=image.name)
         for release, image in zip(installed.releases, installed.images, strict=True)
     )
-    found = Stand(installed.place, lambda: KServeTarget(settings), first, second, installed.key, 120.0)
+    found = Stand(installed.place, lambda: KServeTarget(settings), first, second, installed.key, 180.0)
     yield found
     found.target.stop(USECASE)
 
