@@ -89,8 +89,12 @@ down: setup  ## End everything that `up` started
 	@$(PY) -m flows.stack down
 
 .PHONY: status
-status: setup  ## What runs, and where
-	@$(PY) -m flows.stack status
+status: setup  ## What runs, and where (TARGET=helm USECASE=…: what a target runs; docs/rollout.md)
+	@$(PY) -m $(if $(TARGET),services.rollout status --target $(TARGET) --usecase $(USECASE),flows.stack status)
+
+.PHONY: deploy
+deploy: setup  ## A promoted version to where it answers (TARGET=helm USECASE=… VERSION=n IMAGE=repository:tag)
+	@$(PY) -m services.rollout deploy --usecase $(USECASE) $(if $(TARGET),--target $(TARGET)) $(if $(VERSION),--version $(VERSION)) $(if $(IMAGE),--image $(IMAGE))
 
 .PHONY: automations
 automations: setup  ## Register the automations again at the local Prefect server (`make up` does it too)
