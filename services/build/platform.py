@@ -14,7 +14,8 @@ from services.build.sbom import write_bill_with
 
 REPOSITORY = "evenkeel-platform"
 PLATFORM = IMAGE / "platform"
-REQUIREMENTS = (CHECKOUT / "requirements" / "runtime.txt", PLATFORM / "s3.txt")
+REQUIREMENTS = CHECKOUT / "requirements" / "runtime.txt"
+BUCKETS = PLATFORM / "s3.txt"
 # Charts that flow runs install, and what work pools are made from; the packages come with the data that they ship.
 CODE = ("model_code", "services", "monitoring", "flows", "helm/model-service", "k8s")
 CHECK = "services.image.platform.check"
@@ -49,9 +50,9 @@ def write_platform_context(folder: Path) -> str:
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for path in (*(PLATFORM / name for name in ("Dockerfile", "helm.txt", "helm.py")), IMAGE / "trim.py"):
+    for path in (*(PLATFORM / name for name in ("Dockerfile", "helm.txt", "helm.py", "s3.txt")), IMAGE / "trim.py"):
         shutil.copyfile(path, folder / path.name)
-    (folder / "requirements.txt").write_text("".join(lock.read_text() for lock in REQUIREMENTS))
+    shutil.copyfile(REQUIREMENTS, folder / "requirements.txt")
     code = {"app/prefect.yaml": (CHECKOUT / "prefect.yaml").read_bytes()}
     for part in CODE:
         code |= files_below(CHECKOUT / part, f"app/{part}")
@@ -78,12 +79,12 @@ def build_platform(folder: Path, engine: Engine, *, tag: str | None = None, base
     if tag is not None or engine.inspect(name) is None:
         name = tag or name
         build_checked(engine, context, name, [("BASE", base), ("CONTENT", content)], CHECK)
-    bill = write_bill_with(context / "requirements.txt", [_helm()], folder / "bill.cdx.json")
+    bill = write_bill_with([REQUIREMENTS, BUCKETS], [helm_component()], folder / "bill.cdx.json")
     found = engine.inspect(name) or {}
     return PlatformImage(name=name, id=found["Id"], size=found["Size"], bill=bill)
 
 
-def _helm() -> dict[str, object]:
+def helm_component() -> dict[str, object]:
     """The program in the bill: which package brought it, and its own hash."""
     package = re.search(r"^(\S+)==(\S+)", (PLATFORM / "helm.txt").read_text(), re.MULTILINE)
     program = re.search(r'^SHA256 = "([0-9a-f]{64})"$', (PLATFORM / "helm.py").read_text(), re.MULTILINE)

@@ -38,17 +38,18 @@ def write_bill(requirements: Path, release: Release, target: Path) -> Path:
         "hashes": [{"alg": "SHA-256", "content": release.bundle}],
         "properties": [{"name": "evenkeel:family", "value": release.family}],
     }
-    return write_bill_with(requirements, [model], target)
+    return write_bill_with([requirements], [model], target)
 
 
-def write_bill_with(requirements: Path, components: Sequence[Mapping[str, Any]], target: Path) -> Path:
-    """Write a CycloneDX document (JSON) of a lock file's packages and of further components.
+def write_bill_with(locks: Sequence[Path], components: Sequence[Mapping[str, Any]], target: Path) -> Path:
+    """Write a CycloneDX document (JSON) of the packages of lock files and of further components.
 
     Raises:
         BillError: cyclonedx-bom refuses.
     """
-    command = [sys.executable, "-m", "cyclonedx_py", "requirements", "--output-reproducible", "--of", "JSON", str(requirements)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "cyclonedx_py", "requirements", "--output-reproducible", "--of", "JSON", "-"]
+    given = "".join(lock.read_text() for lock in locks)
+    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BillError(f"cyclonedx-bom: {done.stderr.strip()[-1000:]}", hint="is the environment set up (make setup)?")
     document = json.loads(done.stdout)

@@ -46,11 +46,16 @@ def bucket_beside(cluster: Cluster) -> Iterator[dict[str, str]]:
         running.wait()
 
 
+def bring_postgresql(cluster: Cluster, engine: Engine) -> None:
+    """The image of PostgreSQL, to where pods find it."""
+    engine.build(HERE / "postgresql", POSTGRESQL, arguments=[], secrets=[])
+    cluster.load(POSTGRESQL)
+
+
 @contextmanager
 def database_in(cluster: Cluster, engine: Engine, password: str) -> Iterator[str]:
     """PostgreSQL in the cluster; its URL for this machine."""
-    engine.build(HERE / "postgresql", POSTGRESQL, arguments=[], secrets=[])
-    cluster.load(POSTGRESQL)
+    bring_postgresql(cluster, engine)
     url = f"postgresql://evenkeel:{password}@postgresql:5432/postgres"
     cluster.secret("database", {"password": password, "url": url})
     cluster.kubectl("apply", "-f", str(HERE / "postgresql.yaml"))

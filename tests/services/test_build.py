@@ -87,7 +87,7 @@ def test_context__has_the_code_of_the_service_and_nothing_of_the_machine(packed:
     assert {"app/services/forecaster/__main__.py", "app/model_code/bundle/load.py", "usecases/tiny_built/features.py"} <= set(
         names
     )
-    assert [name for name in names if re.search(r"__pycache__|flows|monitoring|tests/|rollout", name)] == []
+    assert [name for name in names if re.search(r"__pycache__|flows|monitoring|tests/|services/rollout", name)] == []
     assert str(ROOT).encode() not in content
 
 
