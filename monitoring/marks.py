@@ -14,6 +14,7 @@ from monitoring.releases import ACTIONS
 Kind = Literal["release", "action", "incident"]
 LONGEST_TEXT = 1_000  # characters; the ledger holds the rest
 LONGEST_TAG = 100  # characters; Grafana's databases hold no more
+ROLLOUT = "rollout"  # its plan, each of its steps, its end
 ANOTHER_TIME = timedelta(hours=1)  # a decision that far from its recording belongs to a simulation
 
 
@@ -66,7 +67,7 @@ def marks_of(entries: Iterable[Entry]) -> list[Mark]:
 
 
 def _kind(entry: Entry) -> Kind | None:
-    if entry.action in ACTIONS and entry.phase in ("done", "note"):
+    if entry.action in {*ACTIONS, ROLLOUT} and entry.phase in ("done", "note"):
         return "action"
     return "release" if entry.phase == "done" and entry.to_version is not None else None
 
