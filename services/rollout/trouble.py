@@ -117,8 +117,8 @@ def _unmounted(pod: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> T
 
 
 def _unschedulable(message: str) -> Trouble:
-    lacking = re.search(r"Insufficient (\S+?)[,.:]|Insufficient (\S+)", message)
-    resource = next(filter(None, lacking.groups()), "") if lacking else ""
+    lacking = re.search(r"Insufficient ([\w./-]*\w)", message)
+    resource = lacking[1] if lacking else ""
     if "gpu" in resource:
         hint = "the cluster has no free GPU: add a node with one, or set profile: cpu in EVENKEEL_HELM_VALUES"
     elif "node affinity" in message or "didn't match" in message:

@@ -1,0 +1,149 @@
+"""What a release says of itself: plans, values, notes, and where the cluster runs something else."""
+
+import copy
+from typing import Any
+
+import pytest
+import yaml
+
+from model_code.errors import RolloutError
+from services.rollout.base import Wanted
+from services.rollout.helm_live import differences
+from services.rollout.release import Challenger, Note, Plan, operators_of
+from services.rollout.trouble import Seen
+
+BUNDLES = ("a" * 64, "b" * 64)
+SITE = {"replicas": 3, "image": {"pullSecrets": ["registry"]}, "canary": {"replicas": 2}, "keys": {"secret": "keys"}}
+STABLE = Plan(usecase="tiny", version="1", bundle=BUNDLES[0], image="host:5000/tiny:one")
+SECOND = Wanted(usecase="tiny", version="2", bundle=BUNDLES[1], image="host:5000/tiny:two")
+
+MANIFEST = f"""
+kind: Deployment
+metadata: {{name: tiny}}
+spec: {{replicas: 2, template: {{spec: {{containers: [{{name: service, image: "tiny:one"}}]}}}}}}
+---
+kind: Deployment
+metadata: {{name: tiny-canary, labels: {{evenkeel.io/track: canary}}}}
+spec: {{replicas: 1, template: {{spec: {{containers: [{{image: "tiny:two", env: [{{name: EVENKEEL_PIN, value: {BUNDLES[1]}}}]}}]}}}}}}
+---
+kind: HTTPRoute
+metadata: {{name: tiny}}
+spec: {{rules: [{{backendRefs: [{{name: tiny, weight: 80}}, {{name: tiny-canary, weight: 20}}]}}]}}
+"""
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        STABLE,
+        STABLE.with_staged(SECOND, "canary"),
+        STABLE.with_staged(SECOND, "canary").with_weight(25),
+        STABLE.with_staged(SECOND.model_copy(update={"image": None}), "shadow"),
+    ],
+)
+def test_plan__is_read_from_the_values_that_it_gives(plan: Plan) -> None:
+    assert Plan.of(plan.values(SITE)) == plan
+    assert Plan.of(plan.values({})) == plan
+
+
+def test_plan__keeps_what_the_operator_set_and_only_that() -> None:
+    values = STABLE.with_staged(SECOND, "canary").values(SITE)
+
+    assert values["image"] == {"pullSecrets": ["registry"], "repository": "host:5000/tiny", "tag": "one"}
+    assert (values["canary"]["replicas"], values["canary"]["enabled"]) == (2, True)
+    assert operators_of(values) == SITE
+    assert STABLE.values(operators_of(values)) == STABLE.values(SITE)
+
+
+def test_plan__does_not_keep_a_canary_in_what_was_the_operators() -> None:
+    there = STABLE.with_staged(SECOND, "canary").with_weight(50).values({})
+
+    assert Plan.of(STABLE.values(operators_of(there))) == STABLE
+    assert operators_of(there) == {}
+
+
+def test_staged__again_keeps_its_share_and_another_one_has_none() -> None:
+    shared = STABLE.with_staged(SECOND, "canary").with_weight(25)
+
+    assert shared.with_staged(SECOND, "canary") == shared
+    assert shared.with_staged(SECOND.model_copy(update={"version": "3"}), "canary").canary == Challenger(
+        version="3", bundle=BUNDLES[1], image=SECOND.image, weight=0
+    )
+
+
+def test_promoted__is_the_canary_alone_with_the_image_that_it_ran() -> None:
+    ours = STABLE.with_staged(SECOND, "canary").with_staged(SECOND, "shadow").promoted()
+    theirs = STABLE.with_staged(SECOND.model_copy(update={"image": None}), "canary").promoted()
+
+    assert ours == Plan(usecase="tiny", version="2", bundle=BUNDLES[1], image="host:5000/tiny:two")
+    assert theirs.image == STABLE.image
+    with pytest.raises(RolloutError, match="no canary to promote"):
+        STABLE.promoted()
+    with pytest.raises(RolloutError, match="no canary to give 5 %"):
+        STABLE.with_weight(5)
+
+
+@pytest.mark.parametrize("image", ["tiny", "host:5000/tiny", ":1"])
+def test_plan__refuses_an_image_without_a_tag(image: str) -> None:
+    with pytest.raises(RolloutError, match="has no tag"):
+        STABLE.model_copy(update={"image": image}).values({})
+
+
+def test_note__is_read_from_the_words_of_a_plan() -> None:
+    plain, staged = Note.of(STABLE.note("deploy")), Note.of(STABLE.with_staged(SECOND, "canary").note("canary"))
+
+    assert plain == Note(verb="deploy", version="1", bundle=BUNDLES[0], image="host:5000/tiny:one", staged=False)
+    assert staged is not None
+    assert (staged.verb, staged.version, staged.staged) == ("canary", "1", True)
+    assert Note.of("Rollback to 3") is None
+    assert Note.of("Upgrade complete") is None
+
+
+def live(changes: dict[tuple[int, str], object]) -> list[str]:
+    """What differs once somebody changed the live objects: (number of the object, path) -> value."""
+    told = list(yaml.safe_load_all(MANIFEST))
+    found = copy.deepcopy(told)
+    for (number, path), value in changes.items():
+        *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+        place: Any = found[number]
+        for part in parents:
+            place = place[part]
+        place[last] = value
+    return differences(
+        told, Seen([each for each in found[:2] if each["spec"]], [], [], []), found[2] if found[2]["spec"] else None
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, []),
+        (
+            {(0, "spec.template.spec.containers.0.image"): "tiny:three"},
+            ["tiny runs image tiny:three, the release says tiny:one"],
+        ),
+        ({(0, "spec.replicas"): 0}, ["tiny has 0 replicas, the release says 2"]),
+        (
+            {(1, "spec.template.spec.containers.0.env"): []},
+            [f"tiny-canary is pinned to bundle none, the release says {BUNDLES[1]}"],
+        ),
+        ({(1, "spec"): {}}, ["Deployment tiny-canary of the release is gone"]),
+        ({(2, "spec"): {}}, ["HTTPRoute tiny of the release is gone"]),
+        (
+            {(2, "spec.rules.0.backendRefs.1.weight"): 100},
+            ["the route shares requests out as tiny 80, tiny-canary 100, the release says tiny 80, tiny-canary 20"],
+        ),
+    ],
+)
+def test_differences__name_what_somebody_changed(changes: dict[tuple[int, str], object], said: list[str]) -> None:
+    assert live(changes) == said
+
+
+def test_differences__leave_replicas_to_an_autoscaler_and_name_strangers() -> None:
+    told = list(yaml.safe_load_all(MANIFEST))
+    found = copy.deepcopy(told)
+    del told[0]["spec"]["replicas"]
+    found[0]["spec"]["replicas"] = 7
+    stranger = copy.deepcopy(found[0]) | {"metadata": {"name": "other"}}
+
+    assert differences(told, Seen([*found[:2], stranger], [], [], []), found[2]) == ["Deployment other is not of this release"]
