@@ -87,7 +87,14 @@ class Cluster:
         return found
 
     def call(
-        self, method: str, path: str, *, body: object = None, query: Mapping[str, str] | None = None, content: str = ""
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        query: Mapping[str, str] | None = None,
+        content: str = "",
+        timeout: tuple[float, float] = TIMEOUT_SECONDS,
     ) -> str:
         """Ask the API.
 
@@ -97,6 +104,7 @@ class Cluster:
             body: Sent as JSON.
             query: Parameters of the address.
             content: Media type of the body. Default: application/json.
+            timeout: Seconds to connect, and to read.
 
         Returns:
             The text of its answer.
@@ -119,7 +127,7 @@ class Cluster:
             auth_settings=["BearerToken"],
         )
         try:
-            response = client.call_api(*request, _request_timeout=TIMEOUT_SECONDS)
+            response = client.call_api(*request, _request_timeout=timeout)
             text = str(response.read(), errors="replace")
         except urllib3.exceptions.HTTPError as error:
             raise RolloutError(

@@ -14,6 +14,8 @@ GATEWAY = "gateway.networking.k8s.io/v1"
 TRACK = "evenkeel.io/track"
 VERSION = "evenkeel.io/model-version"
 BUNDLE = "evenkeel.io/bundle"
+WORD_SECONDS = (2.0, 2.0)
+UNHEARD = 3  # times that no pod was heard, before none is asked any more: it must not slow the looking
 ORDER: tuple[Track, ...] = ("stable", "canary", "shadow")
 
 
@@ -27,6 +29,7 @@ class Live:
 
     def __init__(self, cluster: Cluster, release: str) -> None:
         self._cluster, self._release = cluster, release
+        self._unheard = 0
 
     def seen(self) -> Seen:
         """Deployments, pods and what the cluster complains of.
@@ -86,13 +89,15 @@ class Live:
         return name, int(service["spec"]["ports"][0]["port"])
 
     def said(self, pod: Mapping[str, Any]) -> str:
-        """Why a pod says that it is not ready; empty where it cannot be asked."""
-        try:
-            self._cluster.call("GET", self._cluster.path("pods", f"{pod['metadata']['name']}:3000/proxy/readyz"))
-        except Answered as error:
-            return error.told if error.code == 503 and "error trying to reach service" not in error.told else ""
-        except RolloutError:  # not allowed, or the pod is gone
-            return ""
+        """Why a pod says that it is not ready; empty where it cannot be asked, as behind some network policies."""
+        path = self._cluster.path("pods", f"{pod['metadata']['name']}:3000/proxy/readyz")
+        if self._unheard < UNHEARD:
+            try:
+                self._cluster.call("GET", path, timeout=WORD_SECONDS)
+            except Answered as error:
+                return error.told if error.code == 503 and "error trying to reach service" not in error.told else ""
+            except RolloutError:  # not allowed, gone, or not heard
+                self._unheard += 1
         return ""
 
     def log(self, pod: Mapping[str, Any]) -> str:
