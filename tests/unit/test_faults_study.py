@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 
-from benchmarks.drift import results
+from benchmarks.drift import noise, registered, results
 from benchmarks.drift.counted import counted
 from benchmarks.drift.injections import Injection, injected
 from benchmarks.drift.panels import Panel
 from benchmarks.drift.registered import Part
 from benchmarks.drift.rivals import Said
 from model_code.faults.grid import DayGrid
+from model_code.faults.profile import learn_column
+from model_code.faults.thresholds import thresholds
 
 FIRST = 10
 
@@ -77,3 +79,29 @@ def test_told__counts_what_was_asked_and_ranks_by_score() -> None:
     assert told["false_alarms_per_entity_year"] == pytest.approx(52 / 3, abs=0.01)
     assert (told["found"], told["found_in_first_week"], told["by_kind"]["level"]) == (2, 1, "1 of 1")
     assert told["auc"] == pytest.approx(0.75)
+
+
+def test_noise__is_what_a_fortnights_level_wanders_by_and_small_changes_are_marked_out_of_reach() -> None:
+    chance, days = np.random.default_rng(2), 800
+    shape = 1 + 0.3 * np.sin((np.arange(24) - 8) * np.pi / 12)
+    left = 0.01 * chance.normal(size=(days, 24, 2)) + np.array([0.01, 0.06]) * chance.normal(size=(days, 1, 2))
+    panel = DayGrid(np.datetime64("2020-01-01") + np.arange(days), ("quiet", "loud"), 1000 * shape[:, None] * np.exp(left))
+    profile = learn_column(panel)
+    quiet, loud = noise.noise(profile, "quiet", "level"), noise.noise(profile, "loud", "level")
+    assert quiet is not None
+    assert loud is not None
+    expected = 100 * 0.01 * np.sqrt(1 / 14 + 1 / 49)
+    assert 0.6 * expected < quiet < 2 * expected
+    assert 3 * quiet < loud
+    first, second = noise.table({"p": profile}, thresholds()).splitlines()[2:]
+    assert first.startswith("| loud |")
+    assert "**" in first
+    assert "**" not in second.split("|")[3]
+
+
+def test_scored_on__does_not_change_with_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, told = registered.scored_on(), registered.registration()
+    monkeypatch.setattr(registered, "registration", lambda: {**told, "budget_per_entity_year": {}, "revisions": []})
+    assert registered.scored_on() == before
+    monkeypatch.setattr(registered, "registration", lambda: {**told, "refit_days": 1})
+    assert registered.scored_on() != before
