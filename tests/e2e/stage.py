@@ -59,7 +59,7 @@ def database_in(cluster: Cluster, engine: Engine, password: str) -> Iterator[str
     url = f"postgresql://evenkeel:{password}@postgresql:5432/postgres"
     cluster.secret("database", {"password": password, "url": url})
     cluster.kubectl("apply", "-f", str(HERE / "postgresql.yaml"))
-    cluster.kubectl("wait", "--for=condition=Ready", "pod/postgresql", "--timeout=120s")
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/postgresql", "--timeout=300s")
     with cluster.forwarded("pod/postgresql", 5432) as port:
         yield f"postgresql://evenkeel:{password}@127.0.0.1:{port}/postgres"
 
