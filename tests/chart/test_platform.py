@@ -10,6 +10,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from model_code.logs import PREFECT_AS_JSON
 from model_code.settings import Settings
 from monitoring.platform_chart import FILES, wanted
 from services.build.chart_readme import readme
@@ -204,6 +205,18 @@ def test_platform__settings_are_those_that_are_known(everything: Objects) -> Non
             given |= {each["name"] for each in container.get("env", [])}
 
     assert {name for name in given if name.startswith("EVENKEEL_")} <= known
+
+
+def test_platform__prefect_logs_as_everything_else_does(helm: str, least: Objects) -> None:
+    told = least["ConfigMap", "victoria-settings"]["data"]
+    as_text = rendered(helm, LEAST | {"settings": {"LOG_FORMAT": "text"}})
+
+    assert told["EVENKEEL_LOG_FORMAT"] == "json"
+    assert PREFECT_AS_JSON.items() <= told.items()
+    for part in ("prefect", "worker-cpu"):
+        assert PREFECT_AS_JSON.items() <= environment(least["Deployment", f"victoria-{part}"]).items()
+        assert not PREFECT_AS_JSON.keys() & environment(as_text["Deployment", f"victoria-{part}"]).keys()
+    assert not PREFECT_AS_JSON.keys() & as_text["ConfigMap", "victoria-settings"]["data"].keys()
 
 
 def test_platform__settings_of_the_operator_have_the_last_word(helm: str) -> None:

@@ -113,6 +113,25 @@ http://{{ include "platform.name" . }}-prefect.{{ .Release.Namespace }}:4200/api
 {{- end }}
 {{- end }}
 
+{{/* What makes Prefect log as everything else does. */}}
+{{- define "platform.prefectLogs" -}}
+{{- if eq (.Values.settings.LOG_FORMAT | default "text") "json" -}}
+PREFECT_LOGGING_FORMATTERS_JSON_CLASS: model_code.logs.JsonFormatter
+PREFECT_LOGGING_HANDLERS_CONSOLE_FORMATTER: json
+PREFECT_LOGGING_COLORS: "false"
+PREFECT_LOGGING_MARKUP: "false"
+{{- end }}
+{{- end }}
+
+{{/* The same as a list of environment variables. */}}
+{{- define "platform.prefectLogsEnv" -}}
+{{- $lines := list -}}
+{{- range $name, $value := include "platform.prefectLogs" . | fromYaml -}}
+{{- $lines = append $lines (printf "- {name: %s, value: %q}" $name $value) -}}
+{{- end -}}
+{{- join "\n" $lines -}}
+{{- end }}
+
 {{/* The environment of every part and of every flow run; `settings` has the last word. */}}
 {{- define "platform.settings" -}}
 {{- $name := include "platform.name" . -}}
@@ -124,6 +143,7 @@ http://{{ include "platform.name" . }}-prefect.{{ .Release.Namespace }}:4200/api
   "EVENKEEL_TARGET" "helm"
   "EVENKEEL_NAMESPACE" (include "platform.modelsNamespace" .) -}}
 {{- if .Values.models.values }}{{ $_ := set $found "EVENKEEL_HELM_VALUES" "/etc/evenkeel/models/values.yaml" }}{{ end -}}
+{{- $found = merge $found (include "platform.prefectLogs" . | fromYaml) -}}
 {{- range $setting, $value := .Values.settings }}{{ $_ := set $found (printf "EVENKEEL_%s" $setting) $value }}{{ end -}}
 {{- toYaml $found }}
 {{- end }}
