@@ -22,9 +22,9 @@ from tests.e2e.installed import USECASE
 from tests.rollout_cases import RolloutCases, Stand
 
 # Pods come and go; one cluster, so one after the other.
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("cluster")]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("cluster")]
 RELEASE = USECASE.replace("_", "-")
-TIMEOUT = 150.0
+TIMEOUT = 300.0  # of verbs that succeed; what fails is said long before
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from model_code.settings import Settings
 from tests.flows.running import Runs
 from tests.flows.small import Stages
 
-BOUNDS = ({"pattern"}, {"maxLength"}, {"minimum", "maximum"}, {"format"})
+BOUNDS = ({"enum"}, {"pattern"}, {"maxLength"}, {"minimum", "maximum"}, {"format"})
 FLOWS = [entry.entrypoint.partition(":")[2] for entry in load().deployments if entry.work_pool.name == "local"]
 
 
