@@ -99,13 +99,15 @@ def test_chart__the_spool_lies_where_the_mode_says(helm: str, keep: dict[str, An
 
 def test_chart__policy_denies_what_is_not_listed(helm: str) -> None:
     objects = rendered(helm, LEAST)
-    policy = objects["NetworkPolicy", "victoria"]["spec"]
+    policy = objects["NetworkPolicy", "victoria-tracks"]["spec"]
 
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [53, 53]
     assert all(
         rule.get("from") for kind, name in objects if kind == "NetworkPolicy" for rule in objects[kind, name]["spec"]["ingress"]
     )
+    nobody = rendered(helm, LEAST | {"networkPolicy": {"from": []}})["NetworkPolicy", "victoria"]["spec"]
+    assert (nobody["policyTypes"], nobody.get("ingress")) == (["Ingress"], None), "no user may ask where none is listed"
     off = rendered(helm, LEAST | {"networkPolicy": {"enabled": False}})
     assert not [kind for kind, _ in off if kind == "NetworkPolicy"]
 
@@ -113,15 +115,15 @@ def test_chart__policy_denies_what_is_not_listed(helm: str) -> None:
 def test_chart__users_reach_no_shadow(helm: str) -> None:
     objects = rendered(helm, ROLLOUT)
 
-    users = objects["NetworkPolicy", "victoria-users"]["spec"]
+    users = objects["NetworkPolicy", "victoria"]["spec"]
     assert users["podSelector"]["matchExpressions"] == [{"key": "evenkeel.io/track", "operator": "NotIn", "values": ["shadow"]}]
     assert "victoria-shadow" not in backends(objects)
-    assert "ingress" not in str(objects["NetworkPolicy", "victoria"]["spec"]["ingress"])
+    assert "ingress" not in str(objects["NetworkPolicy", "victoria-tracks"]["spec"]["ingress"])
 
 
 def test_chart__judges_reach_every_track(helm: str) -> None:
     judge = {"namespace": "flows", "pods": {"app": "job"}}
-    policy = rendered(helm, LEAST | {"networkPolicy": {"judges": [judge]}})["NetworkPolicy", "victoria"]["spec"]
+    policy = rendered(helm, LEAST | {"networkPolicy": {"judges": [judge]}})["NetworkPolicy", "victoria-tracks"]["spec"]
 
     peer = {
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "flows"}},
