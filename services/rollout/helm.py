@@ -216,8 +216,9 @@ class HelmTarget(Target):
         return not differences(self._helm.manifest(release), live.seen(), live.route())
 
     def _undone(self, usecase: str, held: Recorded | None, vigil: Vigil, error: RolloutError) -> RolloutError:
-        """The error, with the release back at what held before."""
+        """The error, with the release back at what held before; what was lost to another rollout is that one's to settle."""
         try:
+            self._held[usecase].check()
             why = error.message if error.hint else self._said(vigil) or error.message
             if held is None:
                 self._helm.uninstall(self._settings.release(usecase))
