@@ -16,6 +16,7 @@ from services.rollout.base import Revision, Staged, Target, TargetStatus, Track,
 from services.rollout.cluster import Cluster
 from services.rollout.forward import reached
 from services.rollout.helm_live import ORDER, TRACK
+from services.rollout.helm_program import Helm
 from services.rollout.kserve_applied import Object
 from services.rollout.kserve_history import KServeHistory
 from services.rollout.kserve_release import KServeRelease
@@ -32,14 +33,17 @@ class KServeTarget(Target):
 
     Args:
         settings: Namespace, the chart's site values, and the SQL store with the pointer.
+        cluster: Default: the one that KUBECONFIG names, or that this pod runs in.
+        helm: Renders the chart. Default: the program.
     """
 
     name = "kserve"
     weighted = True
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, cluster: Cluster | None = None, helm: Helm | None = None) -> None:
         self._settings = settings
-        self._cluster = Cluster(settings.namespace)
+        self._cluster = cluster or Cluster(settings.namespace)
+        self._helm = helm or Helm(settings.namespace)
         self._held: dict[str, Lease] = {}
 
     @contextmanager
@@ -239,4 +243,4 @@ class KServeTarget(Target):
         return pointer.wanted if pointer else None
 
     def _release(self, usecase: str) -> KServeRelease:
-        return KServeRelease(self._cluster, self._settings, usecase)
+        return KServeRelease(self._cluster, self._helm, self._settings, usecase)

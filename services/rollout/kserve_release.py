@@ -25,12 +25,13 @@ class KServeRelease:
 
     Args:
         cluster: The namespace.
+        helm: Renders the chart.
         settings: The chart's site values, and the release's name where it is not the use case's.
         usecase: Name of the use case.
     """
 
-    def __init__(self, cluster: Cluster, settings: Settings, usecase: str) -> None:
-        self._cluster, self._settings, self.usecase = cluster, settings, usecase
+    def __init__(self, cluster: Cluster, helm: Helm, settings: Settings, usecase: str) -> None:
+        self._cluster, self._helm, self._settings, self.usecase = cluster, helm, settings, usecase
         self.name = settings.release(usecase)
         self.live = KServeLive(cluster, self.name)
 
@@ -52,7 +53,7 @@ class KServeRelease:
             RolloutError: The chart refuses the site's values, or KServe cannot do what they ask.
         """
         groups = [each for each in OPTIONAL_GROUPS if self._cluster.get(f"/apis/{each}") is not None]
-        return rendered(Helm(self._cluster.namespace), self.name, plan.values(self._site()), groups)
+        return rendered(self._helm, self.name, plan.values(self._site()), groups)
 
     def bring(self, plan: Plan, track: Track) -> None:
         """Apply one track's InferenceService."""

@@ -188,7 +188,7 @@ def _kill(service: Installed, victim: str) -> None:
     node.delete()
     node.kubectl("create", "namespace", node.namespace, namespaced=False)
     try:
-        root = {"runAsUser": 0, "capabilities": {"add": ["KILL", "SYS_PTRACE"]}}
+        root = {"runAsUser": 0}
         killer = {
             "name": "killer",
             "image": service.images[0].name,

@@ -135,7 +135,7 @@ class TestKServe(RolloutCases):
         stand.deployed(stand.first)
         controller.asleep.set()
         try:
-            with pytest.raises(RolloutError, match="canary does not run bundle"):
+            with pytest.raises(RolloutError, match="no KServe controller has looked at it"):
                 stand.target.stage(stand.second, "canary", timeout=2.0)
         finally:
             controller.asleep.clear()

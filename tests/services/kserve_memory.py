@@ -1,0 +1,162 @@
+"""A namespace in memory whose KServe controller is done at once: a public fake at the seam of `Cluster`."""
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+from services.rollout.cluster import Cluster, Conflict, NotFound
+from services.rollout.helm_program import Helm
+
+ISVC = "/inferenceservices/"
+NOTES = "evenkeel.io/"
+
+
+class Memory(Cluster):
+    """Keeps what is applied; makes of each InferenceService a Deployment with a pod, ready where its image is there.
+
+    Attributes:
+        objects: Path -> object.
+        missing: Images that cannot be pulled.
+        asleep: While true, the controller looks at nothing.
+        writes: Method and path of every change, in order.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("models")
+        self.objects: dict[str, dict[str, Any]] = {}
+        self.missing = {"evenkeel-nowhere:1"}
+        self.asleep = False
+        self.writes: list[str] = []
+        self._numbers = itertools.count(1)
+
+    def call(
+        self, method: str, path: str, *, body: object = None, query: Mapping[str, str] | None = None, content: str = ""
+    ) -> str:
+        given: dict[str, Any] = json.loads(json.dumps(body)) if body is not None else {}
+        if method == "GET":
+            return json.dumps(self._read(path, query or {}))
+        self.writes.append(f"{method} {path.split('/models/')[-1]}")
+        if method == "DELETE":
+            self._delete(path)
+            return "{}"
+        if method == "POST":
+            path = f"{path}/{given['metadata']['name']}"
+        before = self.objects.get(path)
+        told = given["metadata"].get("resourceVersion") if before else None
+        if before is not None and told not in (None, before["metadata"]["resourceVersion"]):
+            raise Conflict(f"{path} was changed")
+        merged = _merged(before, given) if before is not None and "merge-patch" in content else given
+        self._put(path, merged, before)
+        return json.dumps(self.objects[path])
+
+    def reconcile(self) -> None:
+        """What the controller does when it wakes."""
+        for path in [each for each in self.objects if ISVC in each]:
+            self._make(self.objects[path])
+
+    def _read(self, path: str, query: Mapping[str, str]) -> object:
+        if path in self.objects:
+            return self.objects[path]
+        if path.rsplit("/", 2)[-2] != "models":  # one object, or a group of the API
+            raise NotFound(path)
+        wanted = dict(each.split("=", 1) for each in query.get("labelSelector", "").split(",") if each)
+        found = [each for name, each in self.objects.items() if name.rpartition("/")[0] == path]
+        return {"items": [each for each in found if wanted.items() <= each["metadata"].get("labels", {}).items()]}
+
+    def _put(self, path: str, given: dict[str, Any], before: dict[str, Any] | None) -> None:
+        known = before["metadata"] if before else {"uid": f"uid-{next(self._numbers)}", "generation": 0}
+        known = {"creationTimestamp": "2026-11-21T18:00:00Z"} | known
+        changed = before is None or before.get("spec") != given.get("spec")
+        numbers = {"generation": known["generation"] + changed, "resourceVersion": str(next(self._numbers))}
+        self.objects[path] = given | {"metadata": {**known, **given["metadata"], **numbers}}
+        if ISVC in path and not self.asleep:
+            self._make(self.objects[path])
+
+    def _delete(self, path: str) -> None:
+        if path not in self.objects:
+            raise NotFound(path)
+        gone = self.objects.pop(path)["metadata"]
+        if ISVC in path:
+            owned = [
+                each for each, kept in self.objects.items() if kept["metadata"].get("annotations", {}).get("of") == gone["uid"]
+            ]
+            for each in owned:
+                del self.objects[each]
+
+    def _make(self, service: Mapping[str, Any]) -> None:
+        metadata, predictor = service["metadata"], service["spec"]["predictor"]
+        name, uid = f"{metadata['name']}-predictor", metadata["uid"]
+        notes = {key: value for key, value in metadata["annotations"].items() if key.startswith(NOTES)} | {"of": uid}
+        notes["deployment.kubernetes.io/revision"] = str(metadata["generation"])
+        labels = metadata["labels"] | predictor["labels"]
+        image = predictor["containers"][0]["image"]
+        pulled = image not in self.missing
+        template = {"metadata": {"labels": labels, "annotations": notes}, "spec": {"containers": predictor["containers"]}}
+        replicas = predictor["minReplicas"]
+        spec, ready = {"replicas": replicas, "template": template}, {"readyReplicas": replicas * pulled, "observedGeneration": 1}
+
+        def keep(kind: str, group: str, name: str, **more: object) -> None:
+            own = {
+                "name": name,
+                "labels": labels,
+                "annotations": notes,
+                "generation": 1,
+                "uid": f"{name}-uid",
+                "resourceVersion": "1",
+            }
+            self.objects[self.path(kind, name, group)] = {"metadata": own, **deepcopy(more)}
+
+        keep("deployments", "apps/v1", name, spec=spec, status=ready)
+        keep("replicasets", "apps/v1", name, spec=spec)
+        self.objects[self.path("replicasets", name, "apps/v1")]["metadata"]["ownerReferences"] = [_owner(f"{name}-uid")]
+        waiting = {"waiting": {"reason": "ErrImageNeverPull", "message": "not there"}}
+        container = {
+            "name": "kserve-container",
+            "image": image,
+            "restartCount": 0,
+            "state": {"running": {}} if pulled else waiting,
+        }
+        conditions = [{"type": "Ready", "status": str(pulled)}]
+        status = {"conditions": conditions, "containerStatuses": [container], "startTime": "2026-11-21T18:00:00Z"}
+        for number in range(replicas):
+            keep("pods", "", f"{name}-{number}", status=status)
+            self.objects[self.path("pods", f"{name}-{number}")]["metadata"]["ownerReferences"] = [_owner(f"{name}-uid")]
+
+
+class Rendering(Helm):
+    """Renders what the chart renders, as far as a rollout sets it."""
+
+    def __init__(self) -> None:
+        super().__init__("models")
+
+    def rendered(self, release: str, values: Mapping[str, Any], groups: Sequence[str] = ()) -> list[dict[str, Any]]:
+        stable = {**values["model"], "image": values["image"]}
+        tracks = {"stable": stable} | {name: values[name] for name in ("canary", "shadow") if values[name]["enabled"]}
+        weight = values["canary"].get("weight", 0)
+        backends = [{"name": release, "port": 80, "weight": 100 - weight}]
+        if "canary" in tracks:
+            backends.append({"name": f"{release}-canary", "port": 80, "weight": weight})
+        route = {"kind": "HTTPRoute", "metadata": {"name": release}, "spec": {"rules": [{"backendRefs": backends}]}}
+        return [*(_deployment(release, name, given) for name, given in tracks.items()), route | {"apiVersion": "gateway/v1"}]
+
+
+def _deployment(release: str, track: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    name = release if track == "stable" else f"{release}-{track}"
+    labels = {"app.kubernetes.io/instance": release, "app.kubernetes.io/component": "service", "evenkeel.io/track": track}
+    notes = {"evenkeel.io/model-version": given["version"], "evenkeel.io/bundle": given["bundle"]}
+    container = {"name": "service", "image": f"{given['image']['repository']}:{given['image']['tag']}"}
+    template = {"metadata": {"labels": labels, "annotations": notes}, "spec": {"containers": [container]}}
+    metadata = {"name": name, "labels": labels, "annotations": notes}
+    return {"kind": "Deployment", "metadata": metadata, "spec": {"replicas": 1, "template": template}}
+
+
+def _owner(uid: str) -> dict[str, Any]:
+    return {"uid": uid, "controller": True}
+
+
+def _merged(below: Any, above: Any) -> Any:
+    if not isinstance(below, dict) or not isinstance(above, dict):
+        return above
+    return below | {key: _merged(below.get(key), value) for key, value in above.items()}
