@@ -1,5 +1,6 @@
 """What a chart renders: helm's own answer as objects, and what lies inside of them."""
 
+import functools
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,7 @@ def text_of(helm: str, chart: Path, values: Object | Path, *options: str) -> str
     Raises:
         ValueError: It refuses; what it says.
     """
-    given = values.read_text() if isinstance(values, Path) else yaml.safe_dump(values)
-    command = [helm, "template", RELEASE, str(chart), "--namespace", NAMESPACE, "--values", "-", *options]
-    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise ValueError(done.stderr)
-    return done.stdout
+    return _rendered(helm, chart, values.read_text() if isinstance(values, Path) else yaml.safe_dump(values), options)
 
 
 def objects_of(helm: str, chart: Path, values: Object | Path, *options: str) -> dict[tuple[str, str], Object]:
@@ -44,3 +40,12 @@ def environment(deployment: Object) -> dict[str, Any]:
     given = pod_of(deployment)["containers"][0]["env"]
     assert len({each["name"] for each in given}) == len(given), "a server refuses a name that is given twice"
     return {each["name"]: each.get("value", each.get("valueFrom")) for each in given}
+
+
+@functools.cache
+def _rendered(helm: str, chart: Path, given: str, options: tuple[str, ...]) -> str:
+    command = [helm, "template", RELEASE, str(chart), "--namespace", NAMESPACE, "--values", "-", *options]
+    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ValueError(done.stderr)
+    return done.stdout
