@@ -95,12 +95,14 @@ class Course:
 
     def _taken_up(self, record: RolloutRecord, request: Request, now: pd.Timestamp) -> Rollout:
         """The open rollout of that version and image, or a new one; an open one of another is abandoned."""
-        for each in record.rollouts():
-            if each.ended is None and (each.plan.challenger, each.plan.image) == (request.version, request.image):
+        for each in (found for found in record.rollouts() if found.ended is None):
+            if (each.plan.challenger, each.plan.image) == (request.version, request.image):
                 return each
-            if each.ended is None:
-                self._withdraw()
-                record.end(each, ABANDONED, [f"version {request.version} is rolled out instead"])
+            if self._place.registry.version_of(self._usecase, "champion") == each.plan.challenger:
+                self._settle(record, each)  # promoted already: it is completed first
+                continue
+            self._withdraw()
+            record.end(each, ABANDONED, [f"version {request.version} is rolled out instead"])
         if request.version == self._place.registry.version_of(self._usecase, "champion"):
             raise PromotionRefused(
                 f"version {request.version} is the champion already", hint="deploy makes it the running endpoint"

@@ -17,6 +17,7 @@ from services.rollout.replay import Endpoint, replay
 from services.rollout.shadow import Shadow
 
 POLL_SECONDS = 2.0  # less than a scrape, so that trouble is seen with the first sample that shows it
+UNREADY_LOOKS = 3  # within one pause, before a track counts as not ready
 HEARD_SECONDS = 120.0  # a track whose last sample is older is not watched
 Tell = Callable[[Step, StepVerdict, StepEvidence], None]
 
@@ -106,9 +107,13 @@ class Watch:
         return None if self.metrics is None else self.metrics.since(self.plan.usecase, seconds)
 
     def _ready(self) -> bool | None:
-        """Whether the track serves the challenger; None where the target does not tell."""
-        try:
-            found = self.target.status(self.plan.usecase).track(self._track)
-        except RolloutError:
-            return None
-        return found is not None and found.ready and found.bundle == self.plan.challenger_bundle
+        """Whether the track serves the challenger; None where the target does not tell. One probe too late is not gone yet."""
+        for _ in range(UNREADY_LOOKS):
+            try:
+                found = self.target.status(self.plan.usecase).track(self._track)
+            except RolloutError:
+                return None
+            if found is not None and found.ready and found.bundle == self.plan.challenger_bundle:
+                return True
+            time.sleep(POLL_SECONDS / UNREADY_LOOKS)
+        return False

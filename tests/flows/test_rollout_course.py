@@ -231,3 +231,20 @@ def test_course__another_version_abandons_what_was_cut_short(world: World) -> No
     world.roll("worse")
 
     assert [(each.plan.challenger, each.ended) for each in world.rollouts()] == [("2", "abandoned"), ("3", "refused")]
+
+
+def test_course__one_that_was_promoted_is_completed_before_another(world: World) -> None:
+    def dies() -> None:
+        world.target.on.clear()
+        raise KeyboardInterrupt
+
+    world.target.on["promote"] = dies
+    with pytest.raises(KeyboardInterrupt):
+        world.roll("better")
+
+    world.roll("worse")
+
+    assert [(each.plan.champion, each.plan.challenger, each.ended) for each in world.rollouts()] == [
+        ("1", "2", "promoted"),
+        ("2", "3", "refused"),
+    ]
