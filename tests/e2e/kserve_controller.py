@@ -6,12 +6,12 @@ no webhook, no defaults, no ingress of its own, and checks nothing. The CRD is o
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from model_code.errors import RolloutError
-from services.rollout.cluster import Cluster
+from services.rollout.cluster import Cluster, NotFound
 
 NAME = "inferenceservices.serving.kserve.io"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -92,12 +92,14 @@ class StandIn:
                 continue
             try:
                 for service in self._cluster.items(self._cluster.path("inferenceservices", group=GROUP)):
-                    if "deletionTimestamp" not in service["metadata"]:
+                    with suppress(NotFound):  # deleted in between
                         self._reconcile(service)
             except RolloutError as error:
                 self.errors.append(str(error))
 
     def _reconcile(self, service: Mapping[str, Any]) -> None:
+        if "deletionTimestamp" in service["metadata"]:
+            return
         for kind, made in (("deployments", _deployment(service)), ("services", _service(service))):
             group = made["apiVersion"] if "/" in made["apiVersion"] else ""
             self._cluster.call("PATCH", self._cluster.path(kind, made["metadata"]["name"], group), body=made, **APPLY)
