@@ -31,7 +31,7 @@ def site_values(cluster: Cluster) -> dict[str, Any]:
             "namespace": "ingress",
             "hostnames": [f"{cluster.namespace}.rollout.test"],
         },
-        "resources": {"requests": {"cpu": "150m", "memory": "200Mi"}},
+        "resources": {"requests": {"cpu": "20m", "memory": "200Mi"}},
         "networkPolicy": {
             "egress": [
                 {"to": [{"podSelector": {"matchLabels": {"app": "postgresql"}}}], "ports": [{"port": 5432}]},
