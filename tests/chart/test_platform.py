@@ -34,6 +34,7 @@ LEAST: Object = {
     "bridge": {"token": {"secret": "bridge"}},
     **CLAIM,
 }
+NAME = "kubernetes.io/metadata.name"
 Objects = dict[tuple[str, str], Object]
 
 
@@ -67,7 +68,9 @@ def allowed(objects: Objects, direction: str, labels: dict[str, str]) -> list[Ob
 def selects(selector: Object, labels: dict[str, str]) -> bool:
     listed = selector.get("matchExpressions", [])
     exact = selector.get("matchLabels", {}).items() <= labels.items()
-    return exact and all(labels.get(each["key"]) in each["values"] for each in listed)
+    return exact and all(
+        each["key"] in labels if each["operator"] == "Exists" else labels.get(each["key"]) in each["values"] for each in listed
+    )
 
 
 def labels_of(part: str) -> dict[str, str]:
@@ -280,6 +283,19 @@ def test_platform__only_workers_and_rollouts_reach_the_api_server(everything: Ob
     ports = {port["port"] for rule in allowed(everything, "egress", labels) for port in rule.get("ports", [])}
 
     assert (6443 in ports) is may
+
+
+def test_platform__flow_runs_and_postgresql_meet_models_of_every_track(helm: str, everything: Objects) -> None:
+    chart = HELM / "model-service"
+    models = objects_of(helm, chart, chart / "ci" / "canary-values.yaml")
+    labels = [each["spec"]["template"]["metadata"]["labels"] for (kind, _), each in models.items() if kind == "Deployment"]
+    out = [peer for rule in allowed(everything, "egress", {"app.kubernetes.io/component": "flow"}) for peer in rule["to"]]
+    to_postgresql = [peer for rule in allowed(everything, "ingress", labels_of("postgresql")) for peer in rule["from"]]
+
+    assert len(labels) > 1
+    for peers in (out, to_postgresql):
+        (met,) = (each for each in peers if each.get("namespaceSelector", {}).get("matchLabels", {}).get(NAME) == "models")
+        assert all(selects(met["podSelector"], each) for each in labels)
 
 
 def test_platform__rights_are_of_one_namespace_and_name_what_they_touch(everything: Objects) -> None:
