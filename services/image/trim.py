@@ -13,6 +13,8 @@ SOURCES = {".pyi", ".pxd", ".pyx", ".pxi", ".h", ".hpp", ".c", ".cpp", ".cc", ".
 TESTS = {"test", "tests"}
 # numpy.testing, which packages import, takes one module from among NumPy's tests.
 KEPT = "numpy/_core/tests/_natype.py"
+# What it calls tests is what it does: of data.
+TESTERS = ("evidently",)
 # Parts of packages that no path of the service imports; a build that misses one fails in its last step, which answers a request.
 UNUSED = (
     "onnxruntime/capi/libonnxruntime.so*",  # the Python module has the same code linked in
@@ -72,7 +74,7 @@ def trim_packages(root: Path, unused: tuple[str, ...] = UNUSED) -> None:
         for part in SCIPY_UNUSED:
             _remove(packages, f"scipy/{part}")
     for path in sorted(packages.rglob("*"), reverse=True):
-        if path.is_dir() and path.name in TESTS:
+        if path.is_dir() and path.name in TESTS and path.relative_to(packages).parts[0] not in TESTERS:
             _remove_tests(path, packages)
         elif path.is_file() and path.suffix in SOURCES:
             path.unlink()

@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[3]
 RUN = (
     "asyncpg",
     "boto3",
+    "evidently.presets",
     "flows.cluster.registration",
     "mlflow.server",
     "mlflow.server.fastapi_app",
