@@ -1,12 +1,13 @@
 """What a release really runs: its tracks, the share of requests, and where that is not what the release says."""
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from model_code.errors import RolloutError
 from services.rollout.base import Track, TrackStatus
-from services.rollout.cluster import MERGE, Answered, Cluster
+from services.rollout.cluster import MERGE, Answered, Cluster, Conflict
 from services.rollout.trouble import Seen, is_ready, trouble_of
 
 APPS = "apps/v1"
@@ -14,6 +15,7 @@ GATEWAY = "gateway.networking.k8s.io/v1"
 TRACK = "evenkeel.io/track"
 VERSION = "evenkeel.io/model-version"
 BUNDLE = "evenkeel.io/bundle"
+WRITES = 5  # of the route, before somebody else's are too many
 WORD_SECONDS = (2.0, 2.0)
 UNHEARD = 3  # times that no pod was heard, before none is asked any more: it must not slow the looking
 ORDER: tuple[Track, ...] = ("stable", "canary", "shadow")
@@ -65,16 +67,10 @@ class Live:
         Raises:
             RolloutError: The cluster cannot be asked, or refuses.
         """
-        route, canary = self.route(), f"{self._release}-canary"
-        backends = {str(each["name"]): each for each in _backends(route)}
-        if route is None or canary not in backends:
-            return False
-        for name, backend in backends.items():
-            backend["weight"] = percent if name == canary else 100 - percent
-        path = self._cluster.path("httproutes", self._release, GATEWAY)
-        body = {"spec": {"rules": route["spec"]["rules"]}, "metadata": {"resourceVersion": route["metadata"]["resourceVersion"]}}
-        self._cluster.call("PATCH", path, body=body, content=MERGE, query={"fieldManager": "helm"})
-        return True
+        for _ in range(WRITES):
+            with contextlib.suppress(Conflict):  # the gateway's controller writes its status into the same object
+                return self._weigh(percent)
+        raise RolloutError(f"HTTPRoute {self._release} changes too often to be written", hint="who else writes it?")
 
     def port(self, track: Track) -> tuple[str, int]:
         """Name and port of a track's Service.
@@ -109,6 +105,18 @@ class Live:
             except RolloutError:
                 continue
         return ""
+
+    def _weigh(self, percent: int) -> bool:
+        route, canary = self.route(), f"{self._release}-canary"
+        backends = {str(each["name"]): each for each in _backends(route)}
+        if route is None or canary not in backends:
+            return False
+        for name, backend in backends.items():
+            backend["weight"] = percent if name == canary else 100 - percent
+        path = self._cluster.path("httproutes", self._release, GATEWAY)
+        body = {"spec": {"rules": route["spec"]["rules"]}, "metadata": {"resourceVersion": route["metadata"]["resourceVersion"]}}
+        self._cluster.call("PATCH", path, body=body, content=MERGE, query={"fieldManager": "helm"})
+        return True
 
     def _track(self, deployment: Mapping[str, Any], seen: Seen, weight: int | None) -> TrackStatus:
         meta, status = deployment["metadata"], deployment.get("status", {})
