@@ -7,6 +7,7 @@ from typing import Any
 
 IMAGE = {"ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ErrImagePull"}
 NODE_COMES = {"TriggeredScaleUp", "Nominated"}  # said by autoscalers of nodes
+BUSY_SECONDS = 90.0  # a node that is short of time mounts late
 RESTARTS = 2  # of a container, before it counts as crashing
 REVISION = "deployment.kubernetes.io/revision"
 
@@ -113,7 +114,10 @@ def _unmounted(pod: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> T
         for event in _about(pod, events)
         if event.get("reason") in ("FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox")
     ]
-    return Trouble(f"{_name(pod)} cannot be started: {told[-1]}", _secret_hint(told[-1]), 5.0) if told else None
+    if not told:
+        return None
+    patience = 5.0 if "not found" in told[-1] else BUSY_SECONDS
+    return Trouble(f"{_name(pod)} cannot be started: {told[-1]}", _secret_hint(told[-1]), patience)
 
 
 def _unschedulable(message: str) -> Trouble:
