@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.timeout(1800), pytest.mark.xdist_group("cluster")]
 KILL = """
 import os
 for number in os.listdir("/proc"):
-    if number.isdigit() and int(number) > 1 and b"prefect.engine" in open(f"/proc/{number}/cmdline", "rb").read():
+    if number.isdigit() and int(number) not in (1, os.getpid()) and b"prefect.engine" in open(f"/proc/{number}/cmdline", "rb").read():
         os.kill(int(number), 9)
         print("killed", number)
 """
