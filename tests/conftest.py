@@ -1,5 +1,6 @@
 """What tests share: a PostgreSQL server, a database of each kind, and one MLflow store for the session."""
 
+import logging
 import multiprocessing
 import os
 import socket
@@ -11,7 +12,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from model_code import sql
+from model_code import logs, sql
 from model_code.registry import Registry
 from tests.postgresql import PostgresqlServer, initdb
 from tests.skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401  # hooks
@@ -29,6 +30,19 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """A program's entry point that a test calls configures logging for the whole process: afterwards it is as it was."""
+    root, httpx = logging.getLogger(), logging.getLogger("httpx")
+    handlers, level, httpx_level = list(root.handlers), root.level, httpx.level
+    yield
+    if root.level != level or httpx.level != httpx_level or not set(handlers) <= set(root.handlers):
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        httpx.setLevel(httpx_level)
+    logs.identify(usecase=None, version=None)
 
 
 @pytest.fixture(scope="session")

@@ -176,7 +176,9 @@ def test_run__that_is_killed_is_run_once_more(loop: Looped) -> None:
 
     assert "Crashed" in loop.states(run)
     assert found.run_count == 2
-    assert len(loop.place.registry.versions(USECASE)) == versions  # what it trains is registered already
+    trained = loop.place.registry.versions(USECASE)
+    assert len(trained) <= versions + 1
+    assert len({version.bundle for version in trained}) == len(trained), "what it trained is registered once"
 
 
 def test_run__that_is_cancelled_leaves_no_job(loop: Looped) -> None:

@@ -149,7 +149,7 @@ def test_store__a_damaged_block_is_told_with_its_name(store, sql_url):
     put(sql_url, record("a"))
     with sql.transaction(store._engine) as connection:
         connection.execute(sa.update(prediction_blocks.TABLE).values(records=b"x" * 40))
-    with pytest.raises(StoreError, match="block [0-9a-f]{32} of demand"):
+    with pytest.raises(StoreError, match=r"block [0-9a-f]{32} of demand"):
         store.by_request("a")
 
 

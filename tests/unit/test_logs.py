@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,17 +15,6 @@ from model_code import logs
 ROOT = Path(__file__).parents[2]
 LOG = logging.getLogger("evenkeel.test")
 SECRET = "a-key-that-nobody-may-see"
-
-
-@pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
-    root, httpx = logging.getLogger(), logging.getLogger("httpx")
-    handlers, level, httpx_level = list(root.handlers), root.level, httpx.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    httpx.setLevel(httpx_level)
-    logs.identify(usecase=None, version=None)
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from benchmarks.serving import results as kept
 from benchmarks.serving.acknowledged import Asked, Searched, search
@@ -15,6 +14,11 @@ from benchmarks.serving.results import BEGIN, END, Results
 from benchmarks.serving.rivals import RIVALS
 from benchmarks.serving.rounds import limit_of
 from benchmarks.serving.server import CORES, check
+from model_code import sql
+from model_code.kept.record import encode
+from services.keeping.open_sink import open_sink
+from services.keeping.sorting import Sorting
+from tests.services.keeping import record
 
 FASTAPI = next(rival for rival in RIVALS if rival.name == "fastapi")
 
@@ -89,11 +93,13 @@ def test_check__refuses_a_server_with_another_model() -> None:
 
 
 def test_search__finds_what_is_lost_and_what_is_doubled(tmp_path: Path) -> None:
-    engine = sa.create_engine(f"sqlite:///{tmp_path / 'store.db'}")
-    with engine.begin() as connection:
-        connection.execute(sa.text("CREATE TABLE prediction (request_id TEXT)"))
-        rows = [{"id": f"id-{number}"} for number in (*range(1_000), 7, 8)]
-        connection.execute(sa.text("INSERT INTO prediction VALUES (:id)"), rows)
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    sink = open_sink(url)
+    for block in (range(1_000), (7, 8)):  # a block of its own each, as two segments would be
+        sorting = Sorting([encode(record(f"id-{number}", made_at=len(block))) for number in block])
+        sink.add(sorting.rows(), sorting.blocks())
+    sink.close()
+    engine = sql.engine(url)
     ids = tmp_path / "asked.ids"
     ids.write_text("".join(f"id-{number}\n" for number in range(1_003)))
 
