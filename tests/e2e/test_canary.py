@@ -194,7 +194,10 @@ def test_rollout__with_truth_removed_promotes_nothing(stand: Stand) -> None:
     empty = stand.place.settings.model_copy(update={"store_url": "s3://evenkeel/canary-nothing"})
     blind = replace(stand, place=Installation.open(NAME, empty))
 
-    outcome = blind.roll("better")
+    try:
+        outcome = blind.roll("better")
+    finally:
+        blind.place.sql.dispose()
 
     assert "no truth, no promotion" in outcome.reasons[0]
     assert stand.champion_alone()
