@@ -63,7 +63,7 @@ test-full: setup  ## Every test, those that take long too
 	@$(PY) -m pytest -n $(PROCESSES) --dist loadgroup
 
 .PHONY: e2e
-e2e: setup  ## Image, chart and service on a real cluster (TEST_SHARED=folder with cluster/; needs root, ten minutes)
+e2e: setup  ## Image, chart and service on a real cluster (TEST_SHARED=folder with cluster/; needs root, twenty minutes; MARKED=full: those that last)
 	@tests/e2e/run
 
 .PHONY: check

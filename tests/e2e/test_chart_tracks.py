@@ -15,7 +15,7 @@ from tests.e2e.installed import CHART, USECASE, Installed
 from tests.e2e.load import Load
 
 # Images are built and loaded, pods come and go; one cluster, so one after the other.
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("cluster")]
+pytestmark = [pytest.mark.full, pytest.mark.timeout(900), pytest.mark.xdist_group("cluster")]
 PROMETHEUS = "http://127.0.0.1:9090"
 TRACKS = {"stable": "", "canary": "-canary", "shadow": "-shadow"}
 REFUSED = r"timed out|unreachable|refused"

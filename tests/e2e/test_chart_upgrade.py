@@ -13,7 +13,7 @@ from tests.e2e.installed import CHART, USECASE, Installed
 from tests.e2e.load import Load
 
 # Images are built and loaded, pods come and go; one cluster, so one after the other.
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("cluster")]
+pytestmark = [pytest.mark.full, pytest.mark.timeout(900), pytest.mark.xdist_group("cluster")]
 PREVIOUS = sorted((Path(__file__).parents[1] / "chart" / "previous").glob("model-service-*.tgz"))[-1]
 NAME = "earlier"
 

@@ -15,7 +15,7 @@ from tests.e2e.cluster import Cluster, until
 from tests.e2e.installed import USECASE, Installed
 from tests.e2e.load import Load
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("cluster")]
+pytestmark = [pytest.mark.full, pytest.mark.timeout(300), pytest.mark.xdist_group("cluster")]
 ALONE = "EVENKEEL_E2E_FAULTS"
 # In a pod that sees the node's processes: everything of the victim's pod whose cgroup bears its uid.
 KILL = """

@@ -21,7 +21,7 @@ from tests.e2e.installed import USECASE, Installed
 from tests.e2e.kserve_controller import StandIn, is_real, stand_in
 from tests.rollout_cases import RolloutCases, Stand
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("cluster")]
+pytestmark = [pytest.mark.full, pytest.mark.timeout(900), pytest.mark.xdist_group("cluster")]
 OURS = ("image", "model", "usecase", "ingress", "replicas")
 ROWS = {"rows": [[60.0, 61.0]], "lead": [0]}
 

@@ -150,6 +150,7 @@ def test_loop__leaves_its_story_in_the_ledger_and_ran_it_as_jobs(loop: Looped) -
             assert found.infrastructure_pid.startswith(f"{loop.cluster.namespace}:")
 
 
+@pytest.mark.full
 def test_run__whose_pod_is_deleted_is_run_again_and_ends_the_same(loop: Looped) -> None:
     before = champion(loop)
     run = loop.start("turn", LATER)
@@ -166,6 +167,7 @@ def test_run__whose_pod_is_deleted_is_run_again_and_ends_the_same(loop: Looped) 
     assert verdict_at(loop, LATER)[0].action == "hold"
 
 
+@pytest.mark.full
 def test_run__that_is_killed_is_run_once_more(loop: Looped) -> None:
     run = loop.start("train", TRAIN)
     versions = len(loop.place.registry.versions(USECASE))
@@ -181,6 +183,7 @@ def test_run__that_is_killed_is_run_once_more(loop: Looped) -> None:
     assert len({version.bundle for version in trained}) == len(trained), "what it trained is registered once"
 
 
+@pytest.mark.full
 def test_run__that_is_cancelled_leaves_no_job(loop: Looped) -> None:
     run = loop.start("train", TRAIN)
     patiently(lambda: loop.is_running(run), "the run under way")
@@ -190,6 +193,7 @@ def test_run__that_is_cancelled_leaves_no_job(loop: Looped) -> None:
     patiently(lambda: not loop.jobs_of(run) and not loop.pods_of(run), "the end of its pod and its Job")
 
 
+@pytest.mark.full
 def test_run__that_a_full_quota_refuses_says_so(loop: Looped) -> None:
     loop.cluster.kubectl("create", "quota", "full", "--hard=count/jobs.batch=0")
     try:

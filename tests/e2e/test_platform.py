@@ -13,7 +13,7 @@ from tests.e2e.cluster import Cluster, until
 from tests.e2e.platform import Platform
 
 # One image of two gigabytes is built and loaded; one cluster, so one after the other.
-pytestmark = [pytest.mark.timeout(1500), pytest.mark.xdist_group("cluster")]
+pytestmark = [pytest.mark.full, pytest.mark.timeout(1500), pytest.mark.xdist_group("cluster")]
 PARTS = {"prefect", "mlflow", "exporter", "bridge", "reports", "worker-cpu", "postgresql"}
 PROMETHEUS, ALERTMANAGER = "http://127.0.0.1:9090", "http://127.0.0.1:9093"
 CONNECT = "import socket; socket.create_connection(({host!r}, {port}), timeout=4); print('reached')"

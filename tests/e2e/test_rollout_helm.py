@@ -22,7 +22,7 @@ from tests.e2e.installed import USECASE
 from tests.rollout_cases import RolloutCases, Stand
 
 # Pods come and go; one cluster, so one after the other.
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("cluster")]
+pytestmark = [pytest.mark.full, pytest.mark.timeout(900), pytest.mark.xdist_group("cluster")]
 RELEASE = USECASE.replace("_", "-")
 TIMEOUT = 300.0  # of verbs that succeed; what fails is said long before
 
