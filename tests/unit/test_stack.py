@@ -199,6 +199,7 @@ from pathlib import Path
 from flows.stack.local import PARTS, LocalStack
 from flows.stack.parts import Part
 from model_code.settings import Settings
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is born deaf to it
 parts = {name: Part(name, ("sleep", "600"), lambda: False) for name in ("one", "two")}
 LocalStack(Settings(home=Path(sys.argv[1])), parts=parts).up(["one", "two"])
 """
