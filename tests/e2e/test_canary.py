@@ -139,7 +139,13 @@ def stand(
         found.target.stop(NAME)
 
 
-@pytest.mark.parametrize(("fault", "told"), [("crashing", "canary|replay"), ("slow", "a replayed answer takes")])
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        pytest.param("crashing", "canary|replay", marks=pytest.mark.full),
+        pytest.param("slow", "a replayed answer takes", marks=pytest.mark.full),
+    ],
+)
 def test_rollout__of_a_broken_release_meets_no_caller(stand: Stand, fault: str, told: str) -> None:
     image = stand.broken(fault)
     with Load(stand.ask) as load:
