@@ -75,6 +75,8 @@ class Cluster:
         self._run(*self._load, image)
 
     def secret(self, name: str, values: dict[str, str]) -> None:
+        """Made, or made anew: several stages of a session bring their own."""
+        self.kubectl("delete", "secret", name, "--ignore-not-found")
         literals = [f"--from-literal={key}={value}" for key, value in values.items()]
         self.kubectl("create", "secret", "generic", name, *literals)
 
