@@ -1,4 +1,4 @@
-"""The program `helm`."""
+"""The programs `helm` and `kubectl`."""
 
 import os
 import shutil
@@ -10,13 +10,23 @@ import pytest
 
 @pytest.fixture(scope="session")
 def helm(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The program: in the PATH, else the one that comes with the cluster of `TEST_SHARED`."""
-    packed = Path(os.environ.get("TEST_SHARED", "/nowhere")) / "cluster" / "bin" / "helm.zst"
-    if found := shutil.which("helm"):
+    """Renders charts."""
+    return program("helm", "helm.zst", tmp_path_factory.mktemp("helm"))
+
+
+@pytest.fixture(scope="session")
+def kubectl(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Renders overlays."""
+    return program("kubectl", "kube.zst", tmp_path_factory.mktemp("kubectl"))
+
+
+def program(name: str, packed: str, folder: Path) -> str:
+    """A program: in the PATH, else the one that comes with the cluster of `TEST_SHARED`."""
+    if found := shutil.which(name):
         return found
-    if not packed.is_file():
-        pytest.skip("no cluster: neither helm nor a cluster that comes with it")
-    target = tmp_path_factory.mktemp("helm") / "helm"
-    subprocess.run(["zstd", "-dq", packed, "-o", target], check=True)
-    target.chmod(0o755)
-    return str(target)
+    archive = Path(os.environ.get("TEST_SHARED", "/nowhere")) / "cluster" / "bin" / packed
+    if not archive.is_file():
+        pytest.skip(f"no cluster: neither {name} nor a cluster that comes with it")
+    subprocess.run(["zstd", "-dq", archive, "-o", folder / name], check=True)
+    (folder / name).chmod(0o755)
+    return str(folder / name)

@@ -1,10 +1,7 @@
 """What a cluster's administrator applies: each overlay renders, is valid for each version of Kubernetes, and holds what it promises."""
 
-import os
-import shutil
 import subprocess
 from functools import cache
-from pathlib import Path
 
 import kubernetes_validate
 import pytest
@@ -16,20 +13,6 @@ ROOT = HELM.parent
 OVERLAYS = ("local", "staging", "production")
 VERSIONS = ("1.31", "1.32", "1.33", "1.34", "1.35", "1.36", "1.37")
 PLATFORM = HELM / "platform"
-
-
-@pytest.fixture(scope="session")
-def kubectl(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The program: in the PATH, else the one that comes with the cluster of `TEST_SHARED`."""
-    packed = Path(os.environ.get("TEST_SHARED", "/nowhere")) / "cluster" / "bin" / "kube.zst"
-    if found := shutil.which("kubectl"):
-        return found
-    if not packed.is_file():
-        pytest.skip("no cluster: neither kubectl nor a cluster that comes with it")
-    target = tmp_path_factory.mktemp("kubectl") / "kubectl"
-    subprocess.run(["zstd", "-dq", packed, "-o", target], check=True)
-    target.chmod(0o755)
-    return str(target)
 
 
 @cache
