@@ -20,6 +20,7 @@ PREFIXES = {
     "rows": ("rows_", "start_", "idle_"),
     "workers": ("two_",),
     "batch": ("batch_",),
+    "beside": ("beside_",),
 }
 
 
@@ -60,9 +61,13 @@ class Results:
             kept.setdefault(key, []).append(value)
         self.limits[name] = sorted({*self.limits.get(name, []), *limits})
 
+    def values(self, name: str, key: str) -> list[float]:
+        """One for each round or turn; none where it was not measured."""
+        return self.figures.get(name, {}).get(key, [])
+
     def median(self, name: str, key: str) -> float | None:
         """The median over the rounds; None where it was not measured."""
-        values = self.figures.get(name, {}).get(key)
+        values = self.values(name, key)
         return statistics.median(values) if values else None
 
     def table(self, contestants: Sequence[Contestant]) -> str:

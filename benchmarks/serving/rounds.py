@@ -9,7 +9,7 @@ from benchmarks.serving.load import BUSY, Load
 from benchmarks.serving.server import CORES, Server, serving
 from benchmarks.serving.trained import Trained
 
-MEASURES = ("single", "rows", "workers", "batch")
+MEASURES = ("single", "rows", "workers", "batch", "beside")
 CONNECTIONS = (1, 8, 64)
 MANY = 1_000
 IDLE_SECONDS = 5.0  # until what warms up in the background has done so
@@ -25,12 +25,14 @@ class Plan:
         seconds: Of each load.
         rounds: How often everybody's turn comes.
         batch_rows: Rows of the large batch.
+        turns: How often everybody's turn comes side by side.
         measures: Which of `MEASURES`.
     """
 
     seconds: float = 4.0
     rounds: int = 3
     batch_rows: int = 1_000_000
+    turns: int = 11
     measures: Collection[str] = MEASURES
 
 
@@ -75,7 +77,7 @@ class Turn:
 
     def __init__(self, server: Server, seconds: float, workers: int, figures: Figures, limits: set[str]) -> None:
         self._server, self._seconds, self._workers = server, seconds, workers
-        self._figures, self._limits = figures, limits
+        self.figures, self._limits = figures, limits
         self._asked = 0
 
     def warm(self, rows: Rows) -> None:
@@ -95,7 +97,7 @@ class Turn:
         self._settle()
         cost = self._server.tree.cpu() - before
         told = {"rate": load.rate, "p50": load.p50, "p99": load.p99, "p999": load.p999, "cpu_ms": 1e3 * cost / load.requests}
-        self._figures |= {f"{name}_{key}": value for key, value in told.items()}
+        self.figures |= {f"{name}_{key}": value for key, value in told.items()}
         self._limits.add(f"{name}: {limit_of(load, during / load.seconds, self._workers)}")
 
     def _settle(self) -> None:

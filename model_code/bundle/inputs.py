@@ -1,6 +1,7 @@
 """What a caller may give for each feature: the schema of a bundle's inputs, and the check against it."""
 
 import math
+from operator import gt, lt
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
@@ -65,10 +66,9 @@ class Ranges:
         if matrix.ndim != 2 or matrix.shape[1] != len(self._names):
             raise InvalidRequest(f"rows of shape {matrix.shape}", hint=f"(n, {len(self._names)})")
         if len(matrix) == 1:
-            for column, (value, low, high) in enumerate(zip(matrix[0].tolist(), self._low, self._high, strict=True)):
-                if value < low or value > high:
-                    raise self._refused(0, column, value)
-            return
+            row = matrix[0].tolist()
+            if not (any(map(lt, row, self._low)) or any(map(gt, row, self._high))):
+                return
         outside = (matrix < self._bounds[0]) | (matrix > self._bounds[1])
         if outside.any():
             row, column = (int(place) for place in np.argwhere(outside)[0])

@@ -62,7 +62,7 @@ class Handler:
         self._keeper = keeper
         self._clock = clock
         self._count = count
-        self._threads = threads
+        self._idle = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="predict")
 
     async def answer(self, question: Question, serving: Serving) -> Predicted:
@@ -85,17 +85,24 @@ class Handler:
         return predicted
 
     async def _predict_in_parts(self, question: Question, serving: Serving) -> Predicted:
-        """Each thread predicts a part: the answer to a row depends on no other row, and models compute without the interpreter's lock."""
+        """Each idle thread predicts a part: the answer to a row depends on no other row, and models compute without the interpreter's lock.
+
+        Where no thread is idle the request stays whole: its parts would only wait, and each costs a handover.
+        """
         loop, rows = asyncio.get_running_loop(), len(question.matrix)
-        parts = min(self._threads, -(-rows // PART_ROWS))
+        parts = max(1, min(self._idle, -(-rows // PART_ROWS)))
         ends = [rows * part // parts for part in range(parts + 1)]
-        told = [
-            loop.run_in_executor(
-                self._pool, serving.bundle.predict_rows, question.matrix[start:end], _part(question.lead, start, end)
-            )
-            for start, end in pairwise(ends)
-        ]
-        done = await asyncio.gather(*told)
+        self._idle -= parts
+        try:
+            told = [
+                loop.run_in_executor(
+                    self._pool, serving.bundle.predict_rows, question.matrix[start:end], _part(question.lead, start, end)
+                )
+                for start, end in pairwise(ends)
+            ]
+            done = await asyncio.gather(*told)
+        finally:
+            self._idle += parts
         return done[0] if parts == 1 else Predicted(*(np.concatenate(each) for each in zip(*map(_arrays, done), strict=True)))
 
     def close(self) -> None:

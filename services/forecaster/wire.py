@@ -116,6 +116,8 @@ class Whole:
             ValueError: A header would break the line.
         """
         cycle = self._cycle
+        # The scope of the cycle holds this object: left so, they would wait for the garbage collector.
+        cycle.scope.pop(WHOLE, None)
         if cycle.flow.write_paused or cycle.response_started or cycle.disconnected or cycle.scope["method"] == "HEAD":
             return False
         head = [STATUS_LINE[status]]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from model_code.bundle import Predicted
 from model_code.errors import InvalidRequest, StoreError
 from model_code.kept.record import Kept
 from services.forecaster.handler import EPOCH, MICROSECOND, Handler, Question
@@ -112,6 +113,32 @@ def test_answer__of_many_rows_is_that_of_the_bundle_in_their_order(serving: Serv
     for given, expected in ((answer.value, whole.value), (answer.lower, whole.lower), (answer.upper, whole.upper)):
         np.testing.assert_allclose(given, expected, rtol=1e-12)
     assert np.frombuffer(keeper.kept[0].value).shape == (rows,)
+
+
+def test_answer__of_many_rows_is_divided_only_among_idle_threads(serving: Serving) -> None:
+    sizes: list[int] = []
+
+    class Watched:
+        spec, hash = serving.bundle.spec, serving.bundle.hash
+        check_ranges = staticmethod(serving.bundle.check_ranges)
+
+        @staticmethod
+        def predict_rows(matrix: np.ndarray, lead: np.ndarray | None) -> Predicted:
+            sizes.append(len(matrix))
+            return serving.bundle.predict_rows(matrix, lead)
+
+    handler = Handler(Listed(), lambda: 5, 2, lambda _: None)  # type: ignore[arg-type]
+    watched = replace(serving, bundle=Watched())  # type: ignore[arg-type]
+
+    async def ask(at_once: int) -> list[int]:
+        sizes.clear()
+        await asyncio.gather(*(handler.answer(question(1000), watched) for _ in range(at_once)))
+        return sorted(sizes)
+
+    async def turns() -> list[list[int]]:
+        return [await ask(at_once) for at_once in (1, 3, 1)]
+
+    assert asyncio.run(turns()) == [[500, 500], [500, 500, 1000, 1000], [500, 500]]
 
 
 def test_answer__of_many_rows_names_the_row_at_fault_and_keeps_nothing(serving: Serving) -> None:

@@ -1,11 +1,18 @@
 """The server's short way for hot requests, on a real socket: pipelines, bodies in pieces, waits, endings."""
 
+import asyncio
+import gc
 import json
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from uvicorn import Config
+from uvicorn.server import ServerState
 
+from services.forecaster.exchange import JSON, Exchange
+from services.forecaster.wire import ShortHttp
 from tests.services.conftest import Served
 
 ROW = {"rows": [[50.0, 50.0]], "lead": [0]}
@@ -142,3 +149,43 @@ def test_request_id__with_a_line_end_is_refused(line: Line) -> None:
     status, _, told = line.answer()
 
     assert (status, told["field"]) == (422, "request_id")
+
+
+class Sink(asyncio.Transport):
+    """A transport that counts what is written to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers = 0
+
+    def write(self, data: Any) -> None:
+        self.answers += data.startswith(b"HTTP/1.1 200")
+
+    def is_closing(self) -> bool:
+        return False
+
+
+def test_answer__leaves_nothing_to_the_garbage_collector() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await Exchange(scope, receive, send).answer(200, [JSON], b"{}")
+
+    async def ask(number: int) -> tuple[int, int]:
+        config = Config(app, http=ShortHttp, lifespan="off")
+        config.load()
+        protocol, sink = ShortHttp(config, ServerState(), {}, asyncio.get_running_loop()), Sink()
+        protocol.connection_made(sink)
+        protocol.data_received(asked(ROW))
+        gc.collect()
+        for _ in range(number):
+            protocol.data_received(asked(ROW))
+        await asyncio.sleep(0)
+        return sink.answers, gc.collect()
+
+    gc.disable()
+    try:
+        answers, garbage = asyncio.run(ask(100))
+    finally:
+        gc.enable()
+
+    assert answers == 101
+    assert garbage < 50  # one object in a cycle for each answer would be 100

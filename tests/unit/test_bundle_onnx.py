@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -177,3 +178,17 @@ def test_onnx_model__starts_no_thread_and_takes_any_number_of_rows() -> None:
         ).stdout
     )
     assert OnnxModel(other_onnx(), 2).predict_matrix(np.empty((0, 2))).dtype == np.float64
+
+
+def test_onnx_model__one_row_at_a_time_is_answered_as_many_from_several_threads_too() -> None:
+    model = OnnxModel(other_onnx(), 2)
+    matrix = np.random.default_rng(1).uniform(-10, 10, (400, 2))
+    matrix[::7, 0] = np.nan
+    wanted = model.predict_matrix(matrix)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda place: model.predict_matrix(matrix[place : place + 1]), range(400)))
+
+    assert {(one.shape, one.dtype.name) for one in found} == {((1,), "float64")}
+    np.testing.assert_array_equal(np.concatenate(found), wanted)
+    assert len(np.unique(wanted)) > 3

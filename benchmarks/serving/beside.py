@@ -1,0 +1,55 @@
+"""Ours and the nearest rivals side by side: all of them run, and short loads go to each in turn.
+
+A shared machine has slow and fast minutes that differ by more than the servers do; in turns of a second everybody has the
+same ones, and each turn gives a ratio of its own.
+"""
+
+import statistics
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from benchmarks.serving.contestants import Contestant
+from benchmarks.serving.rounds import MANY, Figures, Turn
+from benchmarks.serving.server import serving
+from benchmarks.serving.trained import Trained
+
+NEAREST = ("fastapi", "fastapi-raw", "litestar")  # each of them was the best peer at something
+LOADS = {"single_1": (1, 1), "single_8": (1, 8), "single_64": (1, 64), "rows_1": (MANY, 1), "rows_8": (MANY, 8)}
+SECONDS = 1.0
+PORTS = 3  # a server may take neighbours of its port
+
+
+def side_by_side(contestants: Sequence[Contestant], trained: Trained, port: int, turns: int) -> dict[str, list[Figures]]:
+    """Each load, `turns` times at each contestant in turn.
+
+    Returns:
+        Contestant -> figures of each turn, `beside_LOAD_KEY`, in the order of the turns.
+
+    Raises:
+        RuntimeError: One does not answer, answers wrongly, or has not kept what it answered.
+    """
+    figures: dict[str, list[Figures]] = {contestant.name: [{} for _ in range(turns)] for contestant in contestants}
+    with ExitStack() as stack:
+        servers = [
+            stack.enter_context(serving(contestant, trained, port + PORTS * place, 1))
+            for place, contestant in enumerate(contestants)
+        ]
+        asked = [Turn(server, SECONDS, 1, {}, set()) for server in servers]
+        for name, (rows, connections) in LOADS.items():
+            body = trained.rows[:rows].tolist()
+            for each in asked:
+                each.warm(body)
+            for turn in range(turns):
+                for server, each in zip(servers, asked, strict=True):
+                    each.figures = figures[server.contestant.name][turn]
+                    each.load(f"beside_{name}", body, connections)
+                    time.sleep(0.1)
+    return figures
+
+
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float, float]:
+    """Ours to theirs by turns: median, and the quartiles of the turns' ratios."""
+    ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
+    low, median, high = statistics.quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else ratios * 3
+    return median, low, high
