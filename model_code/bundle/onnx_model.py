@@ -56,7 +56,7 @@ class OnnxModel:
             try:
                 self._row[:] = matrix
                 self._run_in_place(self._bound)
-                return self._answer[0].astype(np.float64)
+                return np.asarray(self._answer[0], dtype=np.float64)
             finally:
                 self._in_place.release()
         told = self._run(self._outputs, {INPUT: matrix.astype(np.float32)})[0]

@@ -117,7 +117,7 @@ class Whole:
         """
         cycle = self._cycle
         # The scope of the cycle holds this object: left so, they would wait for the garbage collector.
-        cycle.scope.pop(WHOLE, None)
+        cycle.scope.pop(WHOLE, None)  # type: ignore[misc]
         if cycle.flow.write_paused or cycle.response_started or cycle.disconnected or cycle.scope["method"] == "HEAD":
             return False
         head = [STATUS_LINE[status]]
