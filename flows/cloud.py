@@ -19,7 +19,8 @@ from prefect_gcp import GcpCredentials, GcpSecret, GcsBucket
 from flows.automations import register as register_automations
 from flows.deployments import PREFECT_YAML, deploy_all
 from model_code.canonical import canonical_json
-from model_code.errors import ConfigurationError, EvenkeelError
+from model_code.errors import ConfigurationError
+from model_code.exit_status import exit_status
 from model_code.settings import Settings
 
 WORK_POOL = "gcp"
@@ -120,12 +121,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m flows.cloud", description="the gcp environment; see docs/environments.md")
     parser.add_argument("word", choices=["register"])
     parser.parse_args(arguments)
-    try:
-        print("\n".join(register(Settings.load())))
-    except EvenkeelError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    return exit_status(lambda: print("\n".join(register(Settings.load()))))
 
 
 if __name__ == "__main__":

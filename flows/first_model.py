@@ -6,7 +6,7 @@ import sys
 import time
 
 from flows.stack.parts import environment
-from model_code.errors import EvenkeelError
+from model_code.exit_status import exit_status
 from model_code.installation import Installation
 from model_code.settings import Settings
 
@@ -18,14 +18,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m flows.first_model", description="The first model of a use case.")
     parser.add_argument("usecase", nargs="?", default="demand_victoria")
     options = parser.parse_args()
-    try:
-        settings = Settings.load()
-        os.environ |= environment(settings)
-        bring_up(Installation.open(options.usecase, settings))
-    except EvenkeelError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    return exit_status(lambda: _first_model(options.usecase))
+
+
+def _first_model(usecase: str) -> None:
+    settings = Settings.load()
+    os.environ |= environment(settings)
+    bring_up(Installation.open(usecase, settings))
 
 
 def bring_up(place: Installation) -> None:

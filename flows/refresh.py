@@ -14,7 +14,7 @@ from flows.params import BackfillParams, RefreshParams
 from flows.told import TOLD
 from model_code.data.refresh import refresh as refresh_feed
 from model_code.data.sources import make_source
-from model_code.errors import EvenkeelError
+from model_code.exit_status import exit_status
 from model_code.installation import Installation
 
 
@@ -71,13 +71,12 @@ def main() -> int:
     """`python -m flows.refresh USECASE`: the same without a server, in this process; exit code 1 after an error."""
     parser = argparse.ArgumentParser(prog="python -m flows.refresh", description="Bring a use case's data up to date.")
     parser.add_argument("usecase")
-    try:
-        place = Installation.open(parser.parse_args().usecase)
-        bring(place, list(place.usecase.spec.feeds), place.present(None), {}, print)
-    except EvenkeelError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    asked = parser.parse_args()
+    return exit_status(lambda: _bring_all(Installation.open(asked.usecase)))
+
+
+def _bring_all(place: Installation) -> None:
+    bring(place, list(place.usecase.spec.feeds), place.present(None), {}, print)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from model_code.errors import ConfigurationError, EvenkeelError, StoreError
+from model_code.errors import ConfigurationError, StoreError
+from model_code.exit_status import exit_status
 
 LOG = logging.getLogger("evenkeel.database")
 PATIENCE_SECONDS = 300.0
@@ -99,15 +100,14 @@ def _first_line(error: sa.exc.DBAPIError) -> str:
 def main(names: Sequence[str]) -> int:
     """Exit code 0 when every database answers."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        for name in names:
-            if not os.environ.get(name):
-                raise ConfigurationError(f"{name} is not set", hint="it names the database by its URL")
-            await_database(os.environ[name])
-    except EvenkeelError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    return exit_status(lambda: _await_each(names))
+
+
+def _await_each(names: Sequence[str]) -> None:
+    for name in names:
+        if not os.environ.get(name):
+            raise ConfigurationError(f"{name} is not set", hint="it names the database by its URL")
+        await_database(os.environ[name])
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import json
 import sys
 
 from flows.cluster.template import POOLS, base_job_template
-from model_code.errors import EvenkeelError
+from model_code.exit_status import exit_status
 from model_code.settings import Settings
 
 
@@ -16,18 +16,17 @@ def main(arguments: list[str] | None = None) -> int:
     words.add_parser("register", help="tell the server of PREFECT_API_URL; again and again, as you like")
     words.add_parser("template", help="print the base job template of a work pool").add_argument("pool", choices=POOLS)
     asked = parser.parse_args(arguments)
-    try:
-        settings = Settings.load()
-        if asked.word == "template":
-            print(json.dumps(base_job_template(settings, asked.pool), indent=2))
-        else:
-            from flows.cluster.registration import register  # Prefect's client takes a second
+    return exit_status(lambda: _print_template(asked.pool) if asked.word == "template" else _register())
 
-            print("\n".join(register(settings)))
-    except EvenkeelError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+
+def _print_template(pool: str) -> None:
+    print(json.dumps(base_job_template(Settings.load(), pool), indent=2))
+
+
+def _register() -> None:
+    from flows.cluster.registration import register  # Prefect's client takes a second
+
+    print("\n".join(register(Settings.load())))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import shlex
 import sys
 
-from model_code.errors import EvenkeelError
+from model_code.exit_status import exit_status
 from model_code.settings import Settings
 from monitoring.prometheus.configuration import write
 from monitoring.prometheus.programs import PACKAGES, alertmanager_command, prometheus_command
@@ -11,16 +11,15 @@ from monitoring.prometheus.programs import PACKAGES, alertmanager_command, prome
 
 def main() -> int:
     """Exit code 0; 1 where a setting is wrong or a file cannot be written."""
-    try:
-        settings = Settings.load()
-        places = write(settings)
-    except EvenkeelError as error:
-        print(error, file=sys.stderr)
-        return 1
+    return exit_status(_write)
+
+
+def _write() -> None:
+    settings = Settings.load()
+    places = write(settings)
     print(f"written: {places.prometheus}, {places.rules}, {places.alertmanager}")
     for name, command in {"prometheus": prometheus_command(settings), "alertmanager": alertmanager_command(settings)}.items():
         print(shlex.join(command) if command else f"{name} is not installed: apt-get install {PACKAGES[name]}")
-    return 0
 
 
 if __name__ == "__main__":

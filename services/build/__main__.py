@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from model_code.errors import EvenkeelError
+from model_code.exit_status import exit_status
 from model_code.installation import Installation
 from model_code.settings import Settings
 from services.build.engine import Engine
@@ -17,12 +17,7 @@ from services.build.release import release_of
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0 when it is built; the last line names it."""
     options = _options(arguments)
-    try:
-        _build(options)
-    except EvenkeelError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    return exit_status(lambda: _build(options))
 
 
 def _build(options: argparse.Namespace) -> None:
