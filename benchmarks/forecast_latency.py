@@ -37,7 +37,7 @@ from services.forecaster.messages import ForecastRequest
 from services.forecaster.observations import Observations
 from services.forecaster.watcher import Serving
 from services.keeping.opening import open_keeper
-from services.rollout.local_service import LocalService
+from services.rollout.local.service import LocalService
 
 RESULTS = Path(__file__).parent / "results"
 CALIFORNIA = Path(__file__).parents[1] / "model_code" / "usecases" / "demand_us"

@@ -23,9 +23,9 @@ from model_code.rollout import StepVerdict
 from model_code.rollout_evidence import Step, StepEvidence
 from model_code.settings import Settings
 from monitoring.consent import Ask, unasked
+from services.rollout.analysis.prometheus import Prometheus
 from services.rollout.base import Target
 from services.rollout.open import open_target
-from services.rollout.prometheus import Prometheus
 
 
 @flow(name="rollout", persist_result=True, result_serializer="json", **TOLD)

@@ -15,8 +15,8 @@ from model_code.rollout import replay_verdict
 from model_code.rollout_evidence import ShadowComparison, Step
 from model_code.standing import standing
 from monitoring.consent import Ask, Proposal, is_needed, unasked
+from services.rollout.analysis.prometheus import Prometheus
 from services.rollout.base import Target, Wanted
-from services.rollout.prometheus import Prometheus
 
 PROMOTED, REFUSED, ABANDONED = "promoted", "refused", "abandoned"
 

@@ -6,8 +6,8 @@ from model_code.errors import NotReady, TooLittleData
 from model_code.installation import Installation
 from model_code.rollout_evidence import Plan, Step, chosen_origins
 from model_code.rollout_spec import Rollout
+from services.rollout.analysis.replay import known_origins, trained_until
 from services.rollout.base import Target
-from services.rollout.replay import known_origins, trained_until
 
 
 def plan_of(place: Installation, target: Target, version: str, image: str | None, now: pd.Timestamp) -> Plan:

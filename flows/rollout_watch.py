@@ -11,10 +11,10 @@ from model_code.installation import Installation
 from model_code.rollout import StepVerdict, judge_step
 from model_code.rollout_evidence import PairedReplay, Plan, ServingMetrics, ShadowComparison, Step, StepEvidence
 from model_code.rollout_spec import Rollout as Rules
+from services.rollout.analysis.prometheus import Prometheus
+from services.rollout.analysis.replay import Endpoint, replay
+from services.rollout.analysis.shadow import Shadow
 from services.rollout.base import Staged, Target
-from services.rollout.prometheus import Prometheus
-from services.rollout.replay import Endpoint, replay
-from services.rollout.shadow import Shadow
 
 POLL_SECONDS = 2.0  # less than a scrape, so that trouble is seen with the first sample that shows it
 UNREADY_LOOKS = 3  # within one pause, before a track counts as not ready

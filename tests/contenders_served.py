@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_code.installation import Installation
-from services.rollout.local_service import LocalService
+from services.rollout.local.service import LocalService
 from tests.conftest import free_port
 from tests.contenders import VERSIONS, contest
 

@@ -9,7 +9,7 @@ from benchmarks.cluster.told import Told
 from model_code.installation import Installation
 from model_code.settings import Settings
 from services.build.engine import Engine
-from services.rollout.helm import HelmTarget
+from services.rollout.helm.target import HelmTarget
 from tests.e2e import stage
 from tests.e2e.cluster import Cluster
 from tests.e2e.installed import USECASE, Installed

@@ -8,7 +8,7 @@ import psutil
 
 from flows.stack.local import LocalStack
 from model_code.settings import Settings
-from services.rollout.local_service import LocalService
+from services.rollout.local.service import LocalService
 
 
 def main() -> None:

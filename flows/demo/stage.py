@@ -21,7 +21,7 @@ from flows.stack.parts import environment
 from model_code.errors import EvenkeelError
 from model_code.installation import Installation
 from model_code.settings import PREFIX, Settings
-from services.rollout.local_service import LocalService
+from services.rollout.local.service import LocalService
 
 PORTS = ("SERVICE_PORT", "PREFECT_PORT", "EXPORTER_PORT", "MLFLOW_PORT")
 PARTS = ("prefect", "zygote", "worker", "exporter")

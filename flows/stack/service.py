@@ -4,7 +4,7 @@ from model_code.pointer import Pointers
 from model_code.settings import Settings
 from model_code.sql import engine
 from model_code.usecase import load_usecase
-from services.rollout.local_service import LocalService, Status
+from services.rollout.local.service import LocalService, Status
 
 
 def start(settings: Settings) -> bool:

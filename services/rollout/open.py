@@ -13,13 +13,13 @@ def open_target(settings: Settings, name: str | None = None) -> Target:
     """
     chosen = name or settings.target
     if chosen == "helm":
-        from services.rollout.helm import HelmTarget
+        from services.rollout.helm.target import HelmTarget
 
         return HelmTarget(settings)
     if chosen == "kserve":
-        from services.rollout.kserve import KServeTarget
+        from services.rollout.kserve.target import KServeTarget
 
         return KServeTarget(settings)
-    from services.rollout.local import LocalTarget
+    from services.rollout.local.target import LocalTarget
 
     return LocalTarget(settings)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from services.rollout.helm_program import CHART, Helm
-from services.rollout.kserve_chart import rendered
-from services.rollout.kserve_json import read, written
+from services.rollout.helm.program import CHART, Helm
+from services.rollout.kserve.chart import rendered
+from services.rollout.kserve.wire import read, written
 
 
 def test_rendered__carries_over_the_chart_with_everything_turned_on(helm: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from services.rollout.base import Wanted
-from services.rollout.local import LocalTarget
+from services.rollout.local.target import LocalTarget
 from tests.rollout_cases import RolloutCases, Stand
 from tests.services import tiny
 from tests.services.conftest import installation, make_known

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from model_code.errors import RolloutError
-from services.rollout.cluster import Cluster, NotFound
+from services.rollout.cluster.api import Cluster, NotFound
 
 NAME = "inferenceservices.serving.kserve.io"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"

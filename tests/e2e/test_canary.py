@@ -18,7 +18,7 @@ from services.build.engine import Engine
 from services.build.image import build_image
 from services.build.release import release_of
 from services.rollout.base import Wanted
-from services.rollout.helm import HelmTarget
+from services.rollout.helm.target import HelmTarget
 from tests import contenders
 from tests.e2e import stage
 from tests.e2e.broken import broken_image

@@ -12,10 +12,10 @@ from model_code.settings import Settings
 from services.build.image import Image
 from services.build.release import Release
 from services.rollout.base import Wanted
-from services.rollout.cluster import MERGE
-from services.rollout.cluster import Cluster as Api
-from services.rollout.kserve import KServeTarget
-from services.rollout.kserve_applied import ISVC
+from services.rollout.cluster.api import MERGE
+from services.rollout.cluster.api import Cluster as Api
+from services.rollout.kserve.applied import ISVC
+from services.rollout.kserve.target import KServeTarget
 from tests.e2e.cluster import INGRESS, Cluster, until
 from tests.e2e.installed import USECASE, Installed
 from tests.e2e.kserve_controller import StandIn, is_real, stand_in

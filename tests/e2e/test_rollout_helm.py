@@ -13,9 +13,9 @@ from model_code.errors import RolloutError
 from model_code.installation import Installation
 from services.build.image import Image
 from services.build.release import Release
-from services.rollout import helm_history
 from services.rollout.base import Wanted
-from services.rollout.helm import HelmTarget
+from services.rollout.helm import history
+from services.rollout.helm.target import HelmTarget
 from tests.e2e.cluster import Cluster, until
 from tests.e2e.helm_site import settings_with, site_values, way_to
 from tests.e2e.installed import USECASE
@@ -154,7 +154,7 @@ def test_deploy__release_whose_helm_was_killed_is_brought_back_first(
     until(lambda: "absent" in cluster.kubectl("get", "deployment", RELEASE, "-o", "yaml"), "the image in the Deployment")
     killed.kill()
     killed.wait()
-    monkeypatch.setattr(helm_history, "PENDING_SECONDS", 0.0)
+    monkeypatch.setattr(history, "PENDING_SECONDS", 0.0)
 
     assert stand.target.deploy(stand.first, timeout=TIMEOUT).ready
 

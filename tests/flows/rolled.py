@@ -6,7 +6,7 @@ import signal
 from flows.rollout_course import Course, Outcome, Request
 from model_code.installation import Installation
 from model_code.settings import Settings
-from services.rollout.local import LocalTarget
+from services.rollout.local.target import LocalTarget
 from tests.contenders import NAME, VERSIONS
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from model_code.installation import Installation
 from model_code.study import searched_candidates
-from services.rollout.local_service import LocalService
+from services.rollout.local.service import LocalService
 from tests.flows.running import Runs, completed
 from tests.flows.small import FIRST, LATER, NAME, PEOPLE, PRESENT, TRIALS, HeldEia, Stages, asked, mlflow_runs, state
 

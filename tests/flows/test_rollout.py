@@ -14,7 +14,7 @@ from flows.rollout import rollout
 from flows.rollout_record import Rollout, RolloutRecord
 from model_code.installation import Installation
 from services.rollout.base import Busy, Wanted
-from services.rollout.local import LocalTarget
+from services.rollout.local.target import LocalTarget
 from tests.contenders import NAME, VERSIONS, copy_of
 from tests.contenders_served import Served
 from tests.flows.rolled import roll, roll_and_be_killed

@@ -9,8 +9,8 @@ from model_code.errors import RolloutError
 from model_code.rehearsal import REHEARSED
 from model_code.rollout_evidence import Plan, ReplayedOrigin, ShadowComparison
 from services.client import ForecastClient
-from services.rollout.replay import Endpoint, known_origins, replay
-from services.rollout.shadow import Shadow
+from services.rollout.analysis.replay import Endpoint, known_origins, replay
+from services.rollout.analysis.shadow import Shadow
 from tests.conftest import free_port
 from tests.contenders import NAME, ORIGINS, PRESENT, TRAINED
 from tests.contenders_served import Served

@@ -6,7 +6,7 @@ from uuid import UUID
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
 
 from model_code.origins import latest_origin
-from services.rollout.local_service import LocalService
+from services.rollout.local.service import LocalService
 from tests.flows.running import Runs
 from tests.flows.small import LATER, PRESENT, Stages
 

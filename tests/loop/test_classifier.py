@@ -26,7 +26,7 @@ from monitoring.judgement import Judgement, look
 from monitoring.readings import readings
 from services.client import ForecastClient
 from services.forecaster.messages import ForecastAnswer
-from services.rollout.local_service import LocalService
+from services.rollout.local.service import LocalService
 from tests.conftest import free_port
 from tests.loop import machines
 

@@ -9,7 +9,7 @@ import pytest
 from model_code.installation import Installation
 from model_code.predictions import Prediction
 from services.client import ForecastClient
-from services.rollout.local_service import LocalService
+from services.rollout.local.service import LocalService
 from tests.conftest import free_port
 from tests.services import tiny
 

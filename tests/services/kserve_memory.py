@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
-from services.rollout.cluster import Cluster, Conflict, NotFound
-from services.rollout.helm_program import Helm
+from services.rollout.cluster.api import Cluster, Conflict, NotFound
+from services.rollout.helm.program import Helm
 
 ISVC = "/inferenceservices/"
 NOTES = "evenkeel.io/"

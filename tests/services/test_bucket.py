@@ -8,7 +8,7 @@ from model_code.bundle import BundleRef
 from model_code.installation import Installation
 from services.client import ForecastClient
 from services.forecaster.running import Running
-from services.rollout.local_service import LocalService
+from services.rollout.local.service import LocalService
 from tests.conformance.conftest import s3  # noqa: F401  # a fixture
 from tests.conftest import free_port
 from tests.services import tiny

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from model_code.errors import RolloutError
-from services.rollout.cluster import Cluster, NotFound
-from services.rollout.kserve_history import KEPT, KServeHistory
-from services.rollout.kserve_release import _changed
+from services.rollout.cluster.api import Cluster, NotFound
+from services.rollout.kserve.history import KEPT, KServeHistory
+from services.rollout.kserve.release import _changed
 
 
 class Memory(Cluster):

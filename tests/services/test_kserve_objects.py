@@ -9,10 +9,10 @@ from kserve.models import V1beta1InferenceService
 from kubernetes import client
 
 from model_code.errors import RolloutError
-from services.rollout.helm_program import Helm
-from services.rollout.kserve_chart import rendered
-from services.rollout.kserve_json import read, written
-from services.rollout.kserve_objects import conditions, inference_service
+from services.rollout.helm.program import Helm
+from services.rollout.kserve.chart import rendered
+from services.rollout.kserve.objects import conditions, inference_service
+from services.rollout.kserve.wire import read, written
 
 CONTAINER = {
     "name": "service",

@@ -9,7 +9,7 @@ from model_code.pointer import Pointers
 from model_code.settings import Settings
 from model_code.sql import engine
 from services.rollout.base import Busy, Wanted
-from services.rollout.kserve import KServeTarget
+from services.rollout.kserve.target import KServeTarget
 from tests.services.kserve_memory import Memory, Rendering
 
 LOAD = "load"

@@ -10,10 +10,10 @@ import pytest
 from model_code.errors import RolloutError
 from model_code.settings import Settings
 from services.rollout.base import Busy, Wanted
-from services.rollout.cluster import Cluster
-from services.rollout.helm import HelmTarget
-from services.rollout.helm_program import Helm
-from services.rollout.lease import Lease
+from services.rollout.cluster.api import Cluster
+from services.rollout.cluster.lease import Lease
+from services.rollout.helm.program import Helm
+from services.rollout.helm.target import HelmTarget
 from tests.kubernetes_api import NAMESPACE, api_server, kubeconfig
 
 

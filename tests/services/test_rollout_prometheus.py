@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.grafana.prometheus import OwnPrometheus
-from services.rollout.prometheus import Prometheus, _Series, quantile
+from services.rollout.analysis.prometheus import Prometheus, _Series, quantile
 from tests.conftest import free_port, missing
 
 USECASE = "demand"

@@ -8,9 +8,9 @@ import yaml
 
 from model_code.errors import RolloutError
 from services.rollout.base import Wanted
-from services.rollout.helm_live import differences
-from services.rollout.release import Challenger, Note, Plan, operators_of
-from services.rollout.trouble import Seen
+from services.rollout.cluster.live import differences
+from services.rollout.cluster.plan import Challenger, Note, Plan, operators_of
+from services.rollout.cluster.trouble import Seen
 
 BUNDLES = ("a" * 64, "b" * 64)
 SITE = {"replicas": 3, "image": {"pullSecrets": ["registry"]}, "canary": {"replicas": 2}, "keys": {"secret": "keys"}}

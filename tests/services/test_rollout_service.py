@@ -14,8 +14,8 @@ import pytest
 
 from model_code.errors import RolloutError
 from model_code.usecase import load_usecase
-from services.rollout.local_service import LocalService
-from services.rollout.process import ProcessFile, alone, end, start_detached, start_recorded, tail
+from services.rollout.local.process import ProcessFile, alone, end, start_detached, start_recorded, tail
+from services.rollout.local.service import LocalService
 from tests.services import tiny
 from tests.services.conftest import Served, installation
 
@@ -186,7 +186,7 @@ def test_process_file__tells_of_the_command_once_it_is_started(tmp_path: Path) -
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from services.rollout.process import alone, start_recorded
+from services.rollout.local.process import alone, start_recorded
 
 real = os.posix_spawn
 def killed(*args, **kwargs):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.rollout.trouble import Seen, trouble_of
+from services.rollout.cluster.trouble import Seen, trouble_of
 
 POD: dict[str, Any] = {"metadata": {"name": "tiny-1", "uid": "pod", "ownerReferences": [{"uid": "set", "controller": True}]}}
 GPU = (

@@ -10,7 +10,7 @@ from typing import Any
 
 from model_code.errors import RolloutError
 from services.rollout.base import Busy
-from services.rollout.cluster import Cluster, Conflict
+from services.rollout.cluster.api import Cluster, Conflict
 
 GROUP = "coordination.k8s.io/v1"
 LEASE_SECONDS = 15

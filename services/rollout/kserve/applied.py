@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from model_code.errors import RolloutError
-from services.rollout.cluster import Cluster, NotFound
+from services.rollout.cluster.api import Cluster, NotFound
 
 APPLY = "application/apply-patch+yaml"
 MANAGER = "evenkeel"

@@ -6,10 +6,10 @@ from typing import Any
 
 from model_code.errors import RolloutError
 from services.rollout.base import Track
-from services.rollout.helm_program import Helm
-from services.rollout.kserve_applied import BESIDE, Object
-from services.rollout.kserve_json import written
-from services.rollout.kserve_objects import inference_service, predictor
+from services.rollout.helm.program import Helm
+from services.rollout.kserve.applied import BESIDE, Object
+from services.rollout.kserve.objects import inference_service, predictor
+from services.rollout.kserve.wire import written
 
 PORT = 80  # of every Service that the controller makes
 TRACK = "evenkeel.io/track"

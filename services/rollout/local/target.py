@@ -12,9 +12,9 @@ from model_code.errors import RolloutError
 from model_code.settings import Settings
 from model_code.usecase import load_usecase
 from services.rollout.base import Busy, Revision, Staged, Target, TargetStatus, Track, TrackStatus, Wanted
-from services.rollout.local_service import LocalService, Status
+from services.rollout.local.process import ProcessFile
+from services.rollout.local.service import LocalService, Status
 from services.rollout.pointed import difference, require_pointer
-from services.rollout.process import ProcessFile
 
 CHALLENGERS: tuple[Staged, ...] = ("canary", "shadow")
 

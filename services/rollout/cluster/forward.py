@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from model_code.errors import RolloutError
-from services.rollout.cluster import Cluster
-from services.rollout.helm_program import BOUND
-from services.rollout.trouble import is_ready
+from services.rollout.cluster.api import Cluster
+from services.rollout.cluster.trouble import is_ready
+from services.rollout.helm.program import BOUND
 
 PORT = 3000  # of the service in its pod
 PATIENCE_SECONDS = 30.0

@@ -6,8 +6,8 @@ from typing import Any
 
 from model_code.errors import RolloutError
 from services.rollout.base import Revision
-from services.rollout.cluster import Cluster
-from services.rollout.kserve_applied import REVISIONS, Object, apply, delete
+from services.rollout.cluster.api import Cluster
+from services.rollout.kserve.applied import REVISIONS, Object, apply, delete
 
 OF = "evenkeel.io/history-of"
 WHAT, AT = "evenkeel.io/what", "evenkeel.io/released-at"

@@ -8,9 +8,9 @@ from typing import Any
 from model_code.errors import RolloutError
 from services.refusal import RETRY_SECONDS, is_refusal
 from services.rollout.base import Track
-from services.rollout.helm_live import BUNDLE, Live, image_of, track_of
-from services.rollout.release import Plan
-from services.rollout.trouble import Seen, Trouble, is_ready, trouble_of
+from services.rollout.cluster.live import BUNDLE, Live, image_of, track_of
+from services.rollout.cluster.plan import Plan
+from services.rollout.cluster.trouble import Seen, Trouble, is_ready, trouble_of
 
 REFUSED = re.compile(r"bundle refused: (.+)")
 SAID_LINES = 6

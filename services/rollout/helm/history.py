@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from model_code.errors import RolloutError
 from services.rollout.base import Revision
-from services.rollout.helm_program import Helm, Recorded
-from services.rollout.release import Note, Plan
+from services.rollout.cluster.plan import Note, Plan
+from services.rollout.helm.program import Helm, Recorded
 
 PENDING_SECONDS = 30.0  # for which a pending revision may be somebody's helm at work
 POLL_SECONDS = 0.5

@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from model_code.errors import RolloutError
 
-CHART = Path(__file__).parents[2] / "helm" / "model-service"
+CHART = Path(__file__).parents[3] / "helm" / "model-service"
 KEPT_REVISIONS = 20
 READ_SECONDS = 60.0
 LOOK_SECONDS = 0.5

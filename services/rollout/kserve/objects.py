@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from model_code.errors import RolloutError
-from services.rollout.kserve_json import read
+from services.rollout.kserve.wire import read
 
 if TYPE_CHECKING:
     from kserve.models import V1beta1InferenceService

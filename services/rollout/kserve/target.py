@@ -13,16 +13,16 @@ from model_code.pointer import Pointers
 from model_code.settings import Settings
 from model_code.sql import engine
 from services.rollout.base import Revision, Staged, Target, TargetStatus, Track, Wanted
-from services.rollout.cluster import Cluster
-from services.rollout.forward import reached
-from services.rollout.helm_live import ORDER, TRACK
-from services.rollout.helm_program import Helm
-from services.rollout.kserve_applied import Object
-from services.rollout.kserve_history import KServeHistory
-from services.rollout.kserve_release import KServeRelease
-from services.rollout.lease import Lease
-from services.rollout.release import Plan
-from services.rollout.vigil import Vigil
+from services.rollout.cluster.api import Cluster
+from services.rollout.cluster.forward import reached
+from services.rollout.cluster.lease import Lease
+from services.rollout.cluster.live import ORDER, TRACK
+from services.rollout.cluster.plan import Plan
+from services.rollout.cluster.vigil import Vigil
+from services.rollout.helm.program import Helm
+from services.rollout.kserve.applied import Object
+from services.rollout.kserve.history import KServeHistory
+from services.rollout.kserve.release import KServeRelease
 
 POLL_SECONDS = 0.2
 STOP_SECONDS = 60.0

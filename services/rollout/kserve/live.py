@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from model_code.errors import RolloutError
 from services.rollout.base import Track, TrackStatus
-from services.rollout.cluster import MERGE, Cluster, Conflict
-from services.rollout.helm_live import BUNDLE, GATEWAY, ORDER, TRACK, VERSION, Live
-from services.rollout.kserve_applied import ISVC
-from services.rollout.kserve_json import read
-from services.rollout.kserve_objects import conditions, predictor
-from services.rollout.release import Challenger, Plan
-from services.rollout.trouble import Seen
+from services.rollout.cluster.api import MERGE, Cluster, Conflict
+from services.rollout.cluster.live import BUNDLE, GATEWAY, ORDER, TRACK, VERSION, Live
+from services.rollout.cluster.plan import Challenger, Plan
+from services.rollout.cluster.trouble import Seen
+from services.rollout.kserve.applied import ISVC
+from services.rollout.kserve.objects import conditions, predictor
+from services.rollout.kserve.wire import read
 
 if TYPE_CHECKING:
     from kserve.models import V1beta1InferenceService

@@ -13,8 +13,8 @@ from model_code.usecase import UseCase
 from services.client import ForecastClient
 from services.forecaster.__main__ import environment
 from services.refusal import RETRY_SECONDS, is_refusal
+from services.rollout.local.process import ProcessFile, alone, end, start_recorded, tail
 from services.rollout.pointed import require_pointer
-from services.rollout.process import ProcessFile, alone, end, start_recorded, tail
 
 GRACE_SECONDS = 10.0
 ORPHAN_SECONDS = 5.0  # a worker whose server was killed ends by itself well within this

@@ -11,15 +11,15 @@ import yaml
 from model_code.errors import ConfigurationError, RolloutError
 from model_code.settings import Settings
 from services.rollout.base import Busy, Revision, Staged, Target, TargetStatus, Track, Wanted
-from services.rollout.cluster import Cluster
-from services.rollout.forward import reached
-from services.rollout.helm_history import Revisions
-from services.rollout.helm_live import TRACK, Live, differences
-from services.rollout.helm_program import Helm, Recorded
-from services.rollout.lease import Lease
+from services.rollout.cluster.api import Cluster
+from services.rollout.cluster.forward import reached
+from services.rollout.cluster.lease import Lease
+from services.rollout.cluster.live import TRACK, Live, differences
+from services.rollout.cluster.plan import Plan, operators_of
+from services.rollout.cluster.vigil import Vigil
+from services.rollout.helm.history import Revisions
+from services.rollout.helm.program import Helm, Recorded
 from services.rollout.pointed import difference, require_pointer
-from services.rollout.release import Plan, operators_of
-from services.rollout.vigil import Vigil
 
 POLL_SECONDS = 0.5
 

@@ -8,13 +8,13 @@ import yaml
 from model_code.errors import ConfigurationError, RolloutError
 from model_code.settings import Settings
 from services.rollout.base import Track, Wanted
-from services.rollout.cluster import Cluster
-from services.rollout.helm_live import BUNDLE
-from services.rollout.helm_program import Helm
-from services.rollout.kserve_applied import BESIDE, ISVC, Object, apply, delete
-from services.rollout.kserve_chart import Rendered, rendered
-from services.rollout.kserve_state import KServeLive
-from services.rollout.release import Plan
+from services.rollout.cluster.api import Cluster
+from services.rollout.cluster.live import BUNDLE
+from services.rollout.cluster.plan import Plan
+from services.rollout.helm.program import Helm
+from services.rollout.kserve.applied import BESIDE, ISVC, Object, apply, delete
+from services.rollout.kserve.chart import Rendered, rendered
+from services.rollout.kserve.live import KServeLive
 
 OPTIONAL_GROUPS = ("monitoring.coreos.com/v1",)
 KEPT = "PersistentVolumeClaim"  # holds what is not in the store yet

@@ -7,8 +7,8 @@ from typing import Any
 
 from model_code.errors import RolloutError
 from services.rollout.base import Track, TrackStatus
-from services.rollout.cluster import MERGE, Answered, Cluster, Conflict
-from services.rollout.trouble import Seen, is_ready, trouble_of
+from services.rollout.cluster.api import MERGE, Answered, Cluster, Conflict
+from services.rollout.cluster.trouble import Seen, is_ready, trouble_of
 
 APPS = "apps/v1"
 GATEWAY = "gateway.networking.k8s.io/v1"

@@ -1,0 +1,1 @@
+"""Rollout to KServe's InferenceServices."""

@@ -1,0 +1,1 @@
+"""Rollout to processes of this machine."""
