@@ -8,8 +8,8 @@ import pytest
 
 from model_code.errors import RolloutError
 from services.rollout.cluster.api import Cluster, NotFound
+from services.rollout.kserve.differences import changed
 from services.rollout.kserve.history import KEPT, KServeHistory
-from services.rollout.kserve.release import _changed
 
 
 class Memory(Cluster):
@@ -93,4 +93,4 @@ def test_changed__names_what_is_otherwise_and_not_what_the_cluster_added() -> No
     wanted = {"predictor": {"minReplicas": 2, "containers": [{"image": "a:1"}], "tolerations": []}}
     found = {"predictor": {"minReplicas": 1, "maxReplicas": 3, "containers": [{"image": "a:1", "imagePullPolicy": "Always"}]}}
 
-    assert list(_changed(wanted, found, "load")) == ["load.predictor.minReplicas is 1, the release says 2"]
+    assert list(changed(wanted, found, "load")) == ["load.predictor.minReplicas is 1, the release says 2"]

@@ -60,7 +60,7 @@ def test_deploy__is_ready_and_again_changes_nothing(stand: Stand) -> None:
 def test_deploy__is_refused_for_what_the_pointer_does_not_want(stand: Stand) -> None:
     stand.point_at(SECOND)
 
-    with pytest.raises(RolloutError, match="the pointer of load wants 2222"):
+    with pytest.raises(RolloutError, match="the pointer of load wants bundle 2222"):
         stand.target.deploy(FIRST, timeout=5)
     assert stand.target.status(LOAD).tracks == ()
 

@@ -8,9 +8,11 @@ import yaml
 
 from model_code.errors import RolloutError
 from services.rollout.base import Wanted
-from services.rollout.cluster.live import differences
-from services.rollout.cluster.plan import Challenger, Note, Plan, operators_of
+from services.rollout.cluster.plan import Challenger, Plan
 from services.rollout.cluster.trouble import Seen
+from services.rollout.cluster.values import operators_of
+from services.rollout.helm.differences import differences
+from services.rollout.helm.note import Note, described
 
 BUNDLES = ("a" * 64, "b" * 64)
 SITE = {"replicas": 3, "image": {"pullSecrets": ["registry"]}, "canary": {"replicas": 2}, "keys": {"secret": "keys"}}
@@ -90,7 +92,7 @@ def test_plan__refuses_an_image_without_a_tag(image: str) -> None:
 
 
 def test_note__is_read_from_the_words_of_a_plan() -> None:
-    plain, staged = Note.of(STABLE.note("deploy")), Note.of(STABLE.with_staged(SECOND, "canary").note("canary"))
+    plain, staged = Note.of(described(STABLE, "deploy")), Note.of(described(STABLE.with_staged(SECOND, "canary"), "canary"))
 
     assert plain == Note(verb="deploy", version="1", bundle=BUNDLES[0], image="host:5000/tiny:one", staged=False)
     assert staged is not None

@@ -1,6 +1,5 @@
 """Reaching pods from here: by name within the cluster, through `kubectl port-forward` from outside of it."""
 
-import shutil
 import socket
 import subprocess
 import threading
@@ -11,12 +10,13 @@ from typing import Any
 
 from model_code.errors import RolloutError
 from services.rollout.cluster.api import Cluster
+from services.rollout.cluster.program import bound
 from services.rollout.cluster.trouble import is_ready
-from services.rollout.helm.program import BOUND
 
 PORT = 3000  # of the service in its pod
 PATIENCE_SECONDS = 30.0
 RETRY_SECONDS = 0.2
+INSTALL = "install it and put it into PATH: it leads to pods from outside"
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def reached(cluster: Cluster, labels: Mapping[str, str], service: tuple[str, int
 @contextmanager
 def _forwarded(cluster: Cluster, selector: str) -> Iterator[int]:
     _ready_pod(cluster, selector)  # said at once, and not after a while of trying
-    tunnel = _Tunnel(cluster, selector, _program())
+    tunnel = _Tunnel(cluster, selector, bound("kubectl", INSTALL))
     try:
         tunnel.open()
         yield tunnel.port
@@ -111,13 +111,6 @@ def _ready_pod(cluster: Cluster, selector: str) -> dict[str, Any]:
     if not ready:
         raise RolloutError(f"no pod with {selector} is ready in namespace {cluster.namespace}", hint="see what its status says")
     return ready[-1]
-
-
-def _program() -> list[str]:
-    found = shutil.which("kubectl")
-    if found is None:
-        raise RolloutError("kubectl is not installed", hint="install it and put it into PATH: it leads to pods from outside")
-    return [*(BOUND if shutil.which(BOUND[0]) else ()), found]
 
 
 def _free_port() -> int:

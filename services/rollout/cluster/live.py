@@ -1,7 +1,7 @@
-"""What a release really runs: its tracks, the share of requests, and where that is not what the release says."""
+"""What a release really runs: its tracks and their pods, and the share of requests."""
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -29,9 +29,24 @@ class Live:
         release: Its name.
     """
 
+    manager = "helm"  # of the route's fields, as the cluster notes it
+
     def __init__(self, cluster: Cluster, release: str) -> None:
         self._cluster, self._release = cluster, release
         self._unheard = 0
+
+    def name(self, track: Track) -> str:
+        """Of what a track consists of."""
+        return self._release if track == "stable" else f"{self._release}-{track}"
+
+    def service(self, track: Track) -> str:
+        """Name of a track's Service, which the route leads to."""
+        return self.name(track)
+
+    def labels(self, track: Track | None = None) -> dict[str, str]:
+        """What pods of the model service carry: those of one track, or of all."""
+        every = {"app.kubernetes.io/instance": self._release, "app.kubernetes.io/component": "service"}
+        return every | ({TRACK: track} if track else {})
 
     def seen(self) -> Seen:
         """Deployments, pods and what the cluster complains of.
@@ -39,7 +54,7 @@ class Live:
         Raises:
             RolloutError: The cluster cannot be asked.
         """
-        selector = f"app.kubernetes.io/instance={self._release},app.kubernetes.io/component=service"
+        selector = ",".join(f"{name}={value}" for name, value in self.labels().items())
         deployments, replica_sets, pods = (
             self._cluster.items(self._cluster.path(kind, group=group), labelSelector=selector)
             for kind, group in (("deployments", APPS), ("replicasets", APPS), ("pods", ""))
@@ -53,9 +68,9 @@ class Live:
 
     def tracks(self, seen: Seen, route: Mapping[str, Any] | None) -> tuple[TrackStatus, ...]:
         """Every track that is there, `stable` first."""
-        weights = {name: weight for name, weight in _weights(route)}
+        shared = weights(route)
         found = [
-            self._track(deployment, seen, weights.get(str(deployment["metadata"]["name"])))
+            self._track(deployment, seen, shared.get(str(deployment["metadata"]["name"])))
             for deployment in seen.deployments
             if "deletionTimestamp" not in deployment["metadata"]
         ]
@@ -68,21 +83,22 @@ class Live:
             RolloutError: The cluster cannot be asked, or refuses.
         """
         for _ in range(WRITES):
-            with contextlib.suppress(Conflict):  # the gateway's controller writes its status into the same object
+            with suppress(Conflict):  # the gateway's controller writes its status into the same object
                 return self._weigh(percent)
         raise RolloutError(f"HTTPRoute {self._release} changes too often to be written", hint="who else writes it?")
 
     def port(self, track: Track) -> tuple[str, int]:
-        """Name and port of a track's Service.
+        """Name and port of a track's Service; one without an address of its own leads to the pods' ports as they are.
 
         Raises:
             RolloutError: There is none.
         """
-        name = self._release if track == "stable" else f"{self._release}-{track}"
+        name = self.service(track)
         service = self._cluster.get(self._cluster.path("services", name))
         if service is None:
             raise RolloutError(f"no Service {name} in namespace {self._cluster.namespace}", hint=f"{track} is not deployed there")
-        return name, int(service["spec"]["ports"][0]["port"])
+        first = service["spec"]["ports"][0]
+        return name, int(first["targetPort"] if service["spec"].get("clusterIP") == "None" else first["port"])
 
     def said(self, pod: Mapping[str, Any]) -> str:
         """Why a pod says that it is not ready; empty where it cannot be asked, as behind some network policies."""
@@ -107,15 +123,15 @@ class Live:
         return ""
 
     def _weigh(self, percent: int) -> bool:
-        route, canary = self.route(), f"{self._release}-canary"
-        backends = {str(each["name"]): each for each in _backends(route)}
-        if route is None or canary not in backends:
+        route, canary = self.route(), self.service("canary")
+        found = {str(each["name"]): each for each in backends(route)}
+        if route is None or canary not in found:
             return False
-        for name, backend in backends.items():
+        for name, backend in found.items():
             backend["weight"] = percent if name == canary else 100 - percent
         path = self._cluster.path("httproutes", self._release, GATEWAY)
         body = {"spec": {"rules": route["spec"]["rules"]}, "metadata": {"resourceVersion": route["metadata"]["resourceVersion"]}}
-        self._cluster.call("PATCH", path, body=body, content=MERGE, query={"fieldManager": "helm"})
+        self._cluster.call("PATCH", path, body=body, content=MERGE, query={"fieldManager": self.manager})
         return True
 
     def _track(self, deployment: Mapping[str, Any], seen: Seen, weight: int | None) -> TrackStatus:
@@ -150,53 +166,11 @@ def image_of(deployment: Mapping[str, Any]) -> str:
     return str(deployment["spec"]["template"]["spec"]["containers"][0]["image"])
 
 
-def differences(manifest: Sequence[Mapping[str, Any]], seen: Seen, route: Mapping[str, Any] | None) -> list[str]:
-    """Where the cluster runs something other than the release says, one sentence each."""
-    return [*_deployed(manifest, seen), *_routed(manifest, route)]
-
-
-def _deployed(manifest: Sequence[Mapping[str, Any]], seen: Seen) -> Iterator[str]:
-    live = {each["metadata"]["name"]: each for each in seen.deployments}
-    told = {each["metadata"]["name"]: each for each in manifest if each["kind"] == "Deployment"}
-    for name, wanted in told.items():
-        found = live.get(name)
-        if found is None:
-            yield f"Deployment {name} of the release is gone"
-            continue
-        if image_of(found) != image_of(wanted):
-            yield f"{name} runs image {image_of(found)}, the release says {image_of(wanted)}"
-        replicas = wanted["spec"].get("replicas")
-        if replicas is not None and replicas != found["spec"].get("replicas"):
-            yield f"{name} has {found['spec'].get('replicas')} replicas, the release says {replicas}"
-        if _pin(found) != _pin(wanted):
-            yield f"{name} is pinned to bundle {_pin(found) or 'none'}, the release says {_pin(wanted) or 'none'}"
-    for name in live.keys() - told.keys():
-        yield f"Deployment {name} is not of this release"
-
-
-def _routed(manifest: Sequence[Mapping[str, Any]], route: Mapping[str, Any] | None) -> Iterator[str]:
-    told = next((each for each in manifest if each["kind"] == "HTTPRoute"), None)
-    if told is None:
-        return
-    wanted, found = dict(_weights(told)), dict(_weights(route))
-    if route is None:
-        yield f"HTTPRoute {told['metadata']['name']} of the release is gone"
-    elif wanted != found:
-        yield f"the route shares requests out as {_shares(found)}, the release says {_shares(wanted)}"
-
-
-def _backends(route: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+def backends(route: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """The Services that a route leads to; none where there is no route."""
     return [backend for rule in (route or {}).get("spec", {}).get("rules", ()) for backend in rule.get("backendRefs", ())]
 
 
-def _weights(route: Mapping[str, Any] | None) -> list[tuple[str, int]]:
-    return [(str(each["name"]), int(each.get("weight", 1))) for each in _backends(route)]
-
-
-def _shares(weights: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {weight}" for name, weight in weights.items()) or "none"
-
-
-def _pin(deployment: Mapping[str, Any]) -> str:
-    environment = deployment["spec"]["template"]["spec"]["containers"][0].get("env", ())
-    return next((str(each.get("value", "")) for each in environment if each["name"] == "EVENKEEL_PIN"), "")
+def weights(route: Mapping[str, Any] | None) -> dict[str, int]:
+    """Service -> its weight in a route."""
+    return {str(each["name"]): int(each.get("weight", 1)) for each in backends(route)}

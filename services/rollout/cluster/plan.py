@@ -1,6 +1,5 @@
-"""What a Helm release of the chart runs: which models, images and share of requests, as its values and its words tell."""
+"""What a release of the chart shall run: which models, images and share of requests, as its values tell."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -8,11 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from model_code.errors import RolloutError
 from services.rollout.base import Staged, Wanted
-
-OWN = ("usecase", "image", "model", "canary", "shadow")  # sections in which the rollout sets values, beside the operator's
-NOTE = re.compile(
-    r"^(?P<verb>[a-z]+): version (?P<version>\S+), bundle (?P<bundle>[0-9a-f]*), image (?P<image>[^\s;]+)(?P<more>.*)$"
-)
+from services.rollout.cluster.values import image_named, image_section, merged
 
 
 class Challenger(BaseModel):
@@ -57,7 +52,7 @@ class Plan(BaseModel):
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self | None:
         """What a release with these values runs; None where they name no image."""
-        image = _image(values)
+        image = image_named(values)
         if image is None:
             return None
         model = values.get("model", {})
@@ -116,64 +111,18 @@ class Plan(BaseModel):
         """
         own = {
             "usecase": self.usecase,
-            "image": _parts(self.image),
+            "image": image_section(self.image),
             "model": {"version": self.version, "bundle": self.bundle},
             "canary": _section(self.canary) | ({"weight": self.canary.weight} if self.canary else {"weight": 0}),
             "shadow": _section(self.shadow),
         }
-        return _merged(operators, own)
-
-    def note(self, verb: str) -> str:
-        """What the release's history says of it."""
-        told = f"{verb}: version {self.version}, bundle {self.bundle}, image {self.image}"
-        canary = f"; canary version {self.canary.version} at {self.canary.weight} %" if self.canary else ""
-        return told + canary + (f"; shadow version {self.shadow.version}" if self.shadow else "")
-
-
-class Note(BaseModel):
-    """What a revision's description says.
-
-    Attributes:
-        verb: What was done.
-        version: Of the stable track.
-        bundle: Its bundle.
-        image: Its image.
-        staged: Whether there was a canary or a shadow.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    verb: str
-    version: str
-    bundle: str
-    image: str
-    staged: bool
-
-    @classmethod
-    def of(cls, description: str) -> Self | None:
-        """None where the words are not a rollout's."""
-        found = NOTE.match(description)
-        if found is None:
-            return None
-        told = found.groupdict()
-        return cls(**{name: told[name] for name in ("verb", "version", "bundle", "image")}, staged=bool(told["more"]))
-
-
-def operators_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A release's values without what a rollout sets."""
-    ours: dict[str, tuple[str, ...]] = {"image": ("repository", "tag"), "model": ("version", "bundle")}
-    ours |= dict.fromkeys(("canary", "shadow"), ("enabled", "version", "bundle", "image", "weight"))
-    kept = {name: value for name, value in values.items() if name != "usecase"}
-    for section, names in ours.items():
-        if section in kept:
-            kept[section] = {name: value for name, value in kept[section].items() if name not in names}
-    return {name: value for name, value in kept.items() if name not in OWN or value}
+        return merged(operators, own)
 
 
 def _section(challenger: Challenger | None) -> dict[str, Any]:
     if challenger is None:
         return {"enabled": False, "version": "", "bundle": "", "image": {"repository": "", "tag": ""}}
-    image = _parts(challenger.image) if challenger.image else {"repository": "", "tag": ""}
+    image = image_section(challenger.image) if challenger.image else {"repository": "", "tag": ""}
     return {"enabled": True, "version": challenger.version, "bundle": challenger.bundle, "image": image}
 
 
@@ -183,26 +132,6 @@ def _challenger(section: Mapping[str, Any]) -> Challenger | None:
     return Challenger(
         version=str(section.get("version", "")),
         bundle=str(section.get("bundle", "")),
-        image=_image(section),
+        image=image_named(section),
         weight=int(section.get("weight", 0)),
     )
-
-
-def _image(section: Mapping[str, Any]) -> str | None:
-    image = section.get("image", {})
-    return f"{image['repository']}:{image['tag']}" if image.get("repository") and image.get("tag") else None
-
-
-def _parts(image: str) -> dict[str, str]:
-    repository, _, tag = image.rpartition(":")
-    if not repository or "/" in tag:
-        raise RolloutError(f"image {image} has no tag", hint="name it as REPOSITORY:TAG, as `make image` prints it")
-    return {"repository": repository, "tag": tag}
-
-
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    both = {
-        name: _merged(below[name], value) if isinstance(value, Mapping) and isinstance(below.get(name), Mapping) else value
-        for name, value in above.items()
-    }
-    return dict(below) | both

@@ -2,15 +2,16 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from model_code.errors import RolloutError
 from services.refusal import RETRY_SECONDS, is_refusal
 from services.rollout.base import Track
 from services.rollout.cluster.live import BUNDLE, Live, image_of, track_of
-from services.rollout.cluster.plan import Plan
+from services.rollout.cluster.plan import Challenger, Plan
 from services.rollout.cluster.trouble import Seen, Trouble, is_ready, trouble_of
+from services.rollout.cluster.waiting import pending_after
 
 REFUSED = re.compile(r"bundle refused: (.+)")
 SAID_LINES = 6
@@ -26,7 +27,7 @@ class Vigil:
 
     def __init__(self, live: Live, plan: Plan) -> None:
         self._live = live
-        wanted = {"stable": plan, "canary": plan.canary, "shadow": plan.shadow}
+        wanted: dict[Track, Plan | Challenger | None] = {"stable": plan, "canary": plan.canary, "shadow": plan.shadow}
         self._wanted = {track: (each.bundle, each.image or plan.image) for track, each in wanted.items() if each}
         self._image = f"make image USECASE={plan.usecase} VERSION=n, then name it: IMAGE=…"
         self._since: dict[str, float] = {}
@@ -45,12 +46,32 @@ class Vigil:
             if now - self._since[trouble.what] >= trouble.patience:
                 raise RolloutError(trouble.what, hint=trouble.hint)
 
+    def wait(self, seconds: float, check: Callable[[], None] = lambda: None) -> str:
+        """Look until every track is ready; what is missing when the time is over, empty where nothing is.
+
+        Args:
+            seconds: How long.
+            check: Called at each look; what it raises ends it.
+
+        Raises:
+            RolloutError: It will not become ready.
+        """
+
+        def missing() -> str:
+            said = self.missing()
+            if said:
+                check()
+                self.look()
+            return said
+
+        return pending_after(missing, seconds)
+
     def missing(self) -> str:
         """Which track is not ready yet, and what it says of it; empty when every one is."""
         seen = self._live.seen()
         tracks = {each.track: each for each in self._live.tracks(seen, None)}
         for track, (bundle, image) in self._wanted.items():
-            found = tracks.get(_track(track))
+            found = tracks.get(track)
             if found is None or (found.bundle, found.image) != (bundle, image):
                 return f"{track} does not run bundle {bundle[:12]} with {image} yet"
             if not found.ready:
@@ -95,13 +116,9 @@ class Vigil:
         )
 
 
-def _track(name: str) -> Track:
-    return "canary" if name == "canary" else "shadow" if name == "shadow" else "stable"
-
-
 def _runs(pod: Mapping[str, Any]) -> bool:
     return any("running" in each.get("state", {}) for each in pod.get("status", {}).get("containerStatuses", ()))
 
 
-def _waits(pod: Mapping[str, Any], track: str) -> bool:
+def _waits(pod: Mapping[str, Any], track: Track) -> bool:
     return track_of(pod) == track and _runs(pod) and not is_ready(pod) and "deletionTimestamp" not in pod["metadata"]

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from model_code.errors import RolloutError
 from services.rollout.base import Revision
-from services.rollout.cluster.plan import Note, Plan
+from services.rollout.cluster.plan import Plan
+from services.rollout.helm.note import Note, described
 from services.rollout.helm.program import Helm, Recorded
 
 PENDING_SECONDS = 30.0  # for which a pending revision may be somebody's helm at work
@@ -112,7 +113,7 @@ class Revisions:
 
     def _by_values(self, recorded: Recorded) -> Note | None:
         plan = Plan.of(self._helm.values(self._release, recorded.revision))
-        return Note.of(plan.note("helm")) if plan else None
+        return Note.of(described(plan, "helm")) if plan else None
 
     def _revision(self, recorded: Recorded, note: Note | None) -> Revision:
         told = {"version": note.version, "bundle": note.bundle, "image": note.image} if note else {}

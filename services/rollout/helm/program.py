@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -13,14 +12,14 @@ import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from model_code.errors import RolloutError
+from services.rollout.cluster.program import bound
 
 CHART = Path(__file__).parents[3] / "helm" / "model-service"
 KEPT_REVISIONS = 20
+INSTALL = "install helm 4 and put it into PATH, or set EVENKEEL_TARGET=local"
 READ_SECONDS = 60.0
 LOOK_SECONDS = 0.5
 END_SECONDS = 20.0
-# Dies with the program that started it, so that a killed rollout leaves no helm that goes on by itself.
-BOUND = ("setpriv", "--pdeathsig", "TERM")
 ABSENT = re.compile(r"release: not found", re.IGNORECASE)
 HINTS = (
     (
@@ -170,7 +169,7 @@ class Helm:
         look: Callable[[], None] = lambda: None,
         seconds: float | None = None,
     ) -> str:
-        command = [*_program(), *arguments, "--namespace", self._namespace]
+        command = [*bound("helm", INSTALL), *arguments, "--namespace", self._namespace]
         with tempfile.TemporaryFile("w+") as asked, tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as failed:
             asked.write(given)
             asked.seek(0)
@@ -207,13 +206,6 @@ def _end(running: "subprocess.Popen[str]") -> None:
     except subprocess.TimeoutExpired:
         running.kill()
         running.wait()
-
-
-def _program() -> list[str]:
-    found = shutil.which("helm")
-    if found is None:
-        raise RolloutError("helm is not installed", hint="install helm 4 and put it into PATH, or set EVENKEEL_TARGET=local")
-    return [*(BOUND if shutil.which(BOUND[0]) else ()), found]
 
 
 def _error(arguments: Sequence[str], said: str) -> RolloutError:

@@ -6,13 +6,13 @@ from typing import Any
 
 from model_code.errors import RolloutError
 from services.rollout.base import Track
+from services.rollout.cluster.live import TRACK
 from services.rollout.helm.program import Helm
 from services.rollout.kserve.applied import BESIDE, Object
 from services.rollout.kserve.objects import inference_service, predictor
 from services.rollout.kserve.wire import written
 
 PORT = 80  # of every Service that the controller makes
-TRACK = "evenkeel.io/track"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 
 

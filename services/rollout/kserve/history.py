@@ -7,6 +7,7 @@ from typing import Any
 from model_code.errors import RolloutError
 from services.rollout.base import Revision
 from services.rollout.cluster.api import Cluster
+from services.rollout.cluster.live import BUNDLE, VERSION
 from services.rollout.kserve.applied import REVISIONS, Object, apply, delete
 
 OF = "evenkeel.io/history-of"
@@ -91,8 +92,8 @@ def _told(kept: Object, newest: bool) -> Revision:
         revision=int(kept["revision"]),
         at=datetime.fromisoformat(noted.get(AT) or kept["metadata"]["creationTimestamp"]),
         state="deployed" if newest else "superseded",
-        version=annotations.get("evenkeel.io/model-version"),
-        bundle=annotations.get("evenkeel.io/bundle"),
+        version=annotations.get(VERSION),
+        bundle=annotations.get(BUNDLE),
         image=predictor["containers"][0]["image"],
         what=noted.get(WHAT, ""),
     )

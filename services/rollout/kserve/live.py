@@ -3,10 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from model_code.errors import RolloutError
 from services.rollout.base import Track, TrackStatus
-from services.rollout.cluster.api import MERGE, Cluster, Conflict
-from services.rollout.cluster.live import BUNDLE, GATEWAY, ORDER, TRACK, VERSION, Live
+from services.rollout.cluster.live import BUNDLE, ORDER, TRACK, VERSION, Live, weights
 from services.rollout.cluster.plan import Challenger, Plan
 from services.rollout.cluster.trouble import Seen
 from services.rollout.kserve.applied import ISVC
@@ -15,8 +13,6 @@ from services.rollout.kserve.wire import read
 
 if TYPE_CHECKING:
     from kserve.models import V1beta1InferenceService
-
-ATTEMPTS = 5
 
 
 class KServeLive(Live):
@@ -27,9 +23,7 @@ class KServeLive(Live):
         release: Name of everything.
     """
 
-    def __init__(self, cluster: Cluster, release: str) -> None:
-        super().__init__(cluster, release)
-        self._cluster, self._release = cluster, release
+    manager = "evenkeel"
 
     def services(self) -> dict[Track, "V1beta1InferenceService"]:
         """The InferenceServices that are there and are not about to end.
@@ -44,9 +38,9 @@ class KServeLive(Live):
             if each is not None and "deletionTimestamp" not in each["metadata"]
         }
 
-    def name(self, track: Track) -> str:
-        """Of a track's InferenceService."""
-        return self._release if track == "stable" else f"{self._release}-{track}"
+    def service(self, track: Track) -> str:
+        """Name of the Service that the controller makes for a track."""
+        return predictor(self.name(track))
 
     def plan(self, usecase: str) -> Plan | None:
         """What shall run, as the InferenceServices and the route say; None where nothing is deployed."""
@@ -61,22 +55,7 @@ class KServeLive(Live):
 
     def weight(self) -> int:
         """Percent of the requests that the route gives to the canary."""
-        canary = predictor(self.name("canary"))
-        return next((int(each.get("weight", 1)) for each in self._backends(self.route()) if each["name"] == canary), 0)
-
-    def weigh(self, percent: int) -> bool:
-        """Give the canary that share in the route itself, at once; False where there is no route with a canary.
-
-        Raises:
-            RolloutError: The cluster cannot be asked, or refuses.
-        """
-        for attempt in range(ATTEMPTS):
-            try:
-                return self._weigh(percent)
-            except Conflict:  # somebody else wrote the route in between: look again
-                if attempt == ATTEMPTS - 1:
-                    raise
-        return False
+        return weights(self.route()).get(self.service("canary"), 0)
 
     def tracks(self, seen: Seen, route: Mapping[str, Any] | None) -> tuple[TrackStatus, ...]:
         """Every track that is there; one that no controller brought about yet has no pods."""
@@ -88,34 +67,6 @@ class KServeLive(Live):
         names = [self.name(track) for track, service in self.services().items() if track in tracks]
         pods = [pod["metadata"] for pod in self.seen().pods if pod["metadata"]["labels"].get(TRACK) in tracks]
         return [*names, *(each["name"] for each in pods if "deletionTimestamp" not in each)]
-
-    def port(self, track: Track) -> tuple[str, int]:
-        """Name and port of a track's Service; one without an address of its own leads to the pods' ports as they are.
-
-        Raises:
-            RolloutError: There is none.
-        """
-        name = predictor(self.name(track))
-        service = self._cluster.get(self._cluster.path("services", name))
-        if service is None:
-            raise RolloutError(f"no Service {name} in namespace {self._cluster.namespace}", hint=f"{track} is not deployed there")
-        first = service["spec"]["ports"][0]
-        return name, int(first["targetPort"] if service["spec"].get("clusterIP") == "None" else first["port"])
-
-    def _weigh(self, percent: int) -> bool:
-        route, canary = self.route(), predictor(self.name("canary"))
-        backends = {str(each["name"]): each for each in self._backends(route)}
-        if route is None or canary not in backends:
-            return False
-        for name, backend in backends.items():
-            backend["weight"] = percent if name == canary else 100 - percent
-        path = self._cluster.path("httproutes", self._release, GATEWAY)
-        body = {"spec": {"rules": route["spec"]["rules"]}, "metadata": {"resourceVersion": route["metadata"]["resourceVersion"]}}
-        self._cluster.call("PATCH", path, body=body, content=MERGE, query={"fieldManager": "evenkeel"})
-        return True
-
-    def _backends(self, route: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-        return [backend for rule in (route or {}).get("spec", {}).get("rules", ()) for backend in rule.get("backendRefs", ())]
 
 
 def _told(track: Track, service: "V1beta1InferenceService", made: TrackStatus | None) -> TrackStatus:

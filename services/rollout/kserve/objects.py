@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from model_code.errors import RolloutError
+from services.rollout.kserve.applied import ISVC
 from services.rollout.kserve.wire import read
 
 if TYPE_CHECKING:
     from kserve.models import V1beta1InferenceService
 
-GROUP, VERSION, PLURAL = "serving.kserve.io", "v1beta1", "inferenceservices"
 CONTAINER = "kserve-container"  # the name by which the controller knows the server among a pod's containers
 MODE, AUTOSCALER = "serving.kserve.io/deploymentMode", "serving.kserve.io/autoscalerClass"
 # Keeps the controller from making a route of its own: traffic is weighed by ours.
@@ -33,7 +33,7 @@ def inference_service(deployment: Mapping[str, Any], scaler: Mapping[str, Any] |
     metadata, spec = deployment["metadata"], deployment["spec"]
     template = spec["template"]
     told = {
-        "apiVersion": f"{GROUP}/{VERSION}",
+        "apiVersion": ISVC[1],
         "kind": "InferenceService",
         "metadata": {
             "name": metadata["name"],

@@ -1,9 +1,7 @@
 """One use case's objects in a namespace with KServe: made from the chart, compared, taken away."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
-
-import yaml
 
 from model_code.errors import ConfigurationError, RolloutError
 from model_code.settings import Settings
@@ -11,9 +9,12 @@ from services.rollout.base import Track, Wanted
 from services.rollout.cluster.api import Cluster
 from services.rollout.cluster.live import BUNDLE
 from services.rollout.cluster.plan import Plan
+from services.rollout.cluster.values import image_named, read_values
 from services.rollout.helm.program import Helm
 from services.rollout.kserve.applied import BESIDE, ISVC, Object, apply, delete
 from services.rollout.kserve.chart import Rendered, rendered
+from services.rollout.kserve.differences import changed
+from services.rollout.kserve.history import KServeHistory
 from services.rollout.kserve.live import KServeLive
 
 OPTIONAL_GROUPS = ("monitoring.coreos.com/v1",)
@@ -33,7 +34,7 @@ class KServeRelease:
     def __init__(self, cluster: Cluster, helm: Helm, settings: Settings, usecase: str) -> None:
         self._cluster, self._helm, self._settings, self.usecase = cluster, helm, settings, usecase
         self.name = settings.release(usecase)
-        self.live = KServeLive(cluster, self.name)
+        self.live, self.history = KServeLive(cluster, self.name), KServeHistory(cluster, self.name)
 
     def first(self, wanted: Wanted) -> Plan:
         """The plan of a use case of which nothing runs yet.
@@ -41,7 +42,7 @@ class KServeRelease:
         Raises:
             RolloutError: No image is known.
         """
-        image = wanted.image or _image(self._site())
+        image = wanted.image or image_named(self._site())
         if image is None:
             raise RolloutError(f"no image of {self.usecase} is known", hint="name it: IMAGE=repository:tag")
         return Plan(usecase=self.usecase, version=wanted.version, bundle=wanted.bundle, image=image)
@@ -97,7 +98,7 @@ class KServeRelease:
         if told is None:
             yield f"InferenceService {self.name} of release {newest['revision']} is gone"
             return
-        yield from _changed(newest["data"]["spec"], told["spec"], f"InferenceService {self.name}")
+        yield from changed(newest["data"]["spec"], told["spec"], f"InferenceService {self.name}")
         bundle = newest["data"]["metadata"]["annotations"].get(BUNDLE)
         if wanted is not None and bundle != wanted:
             yield f"the release was made for bundle {str(bundle)[:12]}, the pointer wants {wanted[:12]}"
@@ -107,24 +108,4 @@ class KServeRelease:
         if file is None:
             hint = "name the operator's values file of helm/model-service; KServe keeps none"
             raise ConfigurationError("EVENKEEL_HELM_VALUES is not set", hint=hint)
-        try:
-            return dict(yaml.safe_load(file.read_text()) or {})
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            raise ConfigurationError(f"EVENKEEL_HELM_VALUES: {file} cannot be read: {error}") from error
-
-
-def _changed(wanted: Any, found: Any, where: str) -> Iterator[str]:
-    """Fields of a release that are otherwise in the cluster; what the cluster adds of its own is no difference."""
-    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
-        for key, value in wanted.items():
-            yield from _changed(value, found.get(key), f"{where}.{key}")
-    elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
-        for number, (each, other) in enumerate(zip(wanted, found, strict=True)):
-            yield from _changed(each, other, f"{where}[{number}]")
-    elif wanted != found and wanted not in ({}, []):
-        yield f"{where} is {found!r}, the release says {wanted!r}"
-
-
-def _image(site: Mapping[str, Any]) -> str | None:
-    image = site.get("image", {})
-    return f"{image['repository']}:{image['tag']}" if image.get("repository") and image.get("tag") else None
+        return read_values(file)

@@ -4,31 +4,25 @@ KServe's own canary does not do it for a container of one's own: `canaryTrafficP
 `spec.canary` refuses custom containers. Two InferenceServices and a route of weights work with every controller.
 """
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-
 from model_code.errors import RolloutError
-from model_code.pointer import Pointers
 from model_code.settings import Settings
-from model_code.sql import engine
-from services.rollout.base import Revision, Staged, Target, TargetStatus, Track, Wanted
+from services.rollout.base import Revision, Staged, TargetStatus, Track, Wanted
 from services.rollout.cluster.api import Cluster
-from services.rollout.cluster.forward import reached
-from services.rollout.cluster.lease import Lease
-from services.rollout.cluster.live import ORDER, TRACK
+from services.rollout.cluster.live import ORDER
 from services.rollout.cluster.plan import Plan
+from services.rollout.cluster.target import ClusterTarget
 from services.rollout.cluster.vigil import Vigil
+from services.rollout.cluster.waiting import pending_after
 from services.rollout.helm.program import Helm
 from services.rollout.kserve.applied import Object
-from services.rollout.kserve.history import KServeHistory
+from services.rollout.kserve.live import KServeLive
 from services.rollout.kserve.release import KServeRelease
+from services.rollout.pointed import pointer_of, require_pointer
 
-POLL_SECONDS = 0.2
 STOP_SECONDS = 60.0
 
 
-class KServeTarget(Target):
+class KServeTarget(ClusterTarget):
     """InferenceServices of one namespace.
 
     Args:
@@ -41,32 +35,13 @@ class KServeTarget(Target):
     weighted = True
 
     def __init__(self, settings: Settings, cluster: Cluster | None = None, helm: Helm | None = None) -> None:
-        self._settings = settings
-        self._cluster = cluster or Cluster(settings.namespace)
+        super().__init__(settings, cluster)
         self._helm = helm or Helm(settings.namespace)
-        self._held: dict[str, Lease] = {}
-
-    @contextmanager
-    def lock(self, usecase: str) -> Iterator[None]:
-        """Hold the use case's rollout alone, by a Lease in the namespace; within the block once more is fine."""
-        if usecase in self._held:
-            self._held[usecase].check()
-            yield
-            return
-        lease = Lease(self._cluster, f"evenkeel-rollout-{self._release(usecase).name}")
-        lease.acquire()
-        self._held[usecase] = lease
-        try:
-            yield
-        finally:
-            del self._held[usecase]
-            with suppress(RolloutError):  # what cannot be given back expires by itself
-                lease.release()
 
     def deploy(self, wanted: Wanted, *, timeout: float = 120.0) -> TargetStatus:
         """Make that the stable track; where it does not become ready, the release before comes back."""
         with self.lock(wanted.usecase):
-            self._check_pointer(wanted.usecase, wanted.bundle)
+            require_pointer(self._settings, wanted.usecase, wanted.bundle)
             release = self._release(wanted.usecase)
             plan = release.live.plan(wanted.usecase)
             plan = plan.with_stable(wanted) if plan else release.first(wanted)
@@ -115,7 +90,7 @@ class KServeTarget(Target):
             release = self._release(usecase)
             plan = self._plan(release)
             chosen = plan.canary or plan
-            self._check_pointer(usecase, chosen.bundle)
+            require_pointer(self._settings, usecase, chosen.bundle)
             wanted = Wanted(usecase=usecase, version=chosen.version, bundle=chosen.bundle, image=chosen.image)
             self._release_stable(release, plan.with_stable(wanted), "promote", timeout)
             return self._end(release, timeout)
@@ -131,28 +106,26 @@ class KServeTarget(Target):
         """Apply an earlier release again; it becomes the newest one."""
         with self.lock(usecase):
             release = self._release(usecase)
-            history = KServeHistory(self._cluster, release.name)
-            chosen, what = history.earlier(revision)
-            self._put(release, history, chosen, what, timeout)
+            chosen, what = release.history.earlier(revision)
+            self._put(release, chosen, what, timeout)
             return self.status(usecase)
 
     def status(self, usecase: str) -> TargetStatus:
         """What runs, by the InferenceServices, their pods, the route and the pointer."""
         release = self._release(usecase)
         seen, route = release.live.seen(), release.live.route()
-        history = KServeHistory(self._cluster, release.name)
-        newest = history.newest()
+        newest, pointer = release.history.newest(), pointer_of(self._settings, usecase)
         return TargetStatus(
             target=self.name,
             usecase=usecase,
             revision=int(newest["revision"]) if newest else None,
             tracks=release.live.tracks(seen, route),
-            differs=tuple(release.differences(newest, self._wanted(usecase))),
+            differs=tuple(release.differences(newest, pointer.wanted if pointer else None)),
         )
 
     def history(self, usecase: str) -> tuple[Revision, ...]:
         """Releases of the stable track, newest first."""
-        return KServeHistory(self._cluster, self._release(usecase).name).revisions()
+        return self._release(usecase).history.revisions()
 
     def stop(self, usecase: str) -> None:
         """End the pods, the route and what was made beside them; a volume with predictions stays."""
@@ -160,27 +133,18 @@ class KServeTarget(Target):
             release = self._release(usecase)
             release.remove()
             self._wait_gone(release, ORDER, STOP_SECONDS)
-            KServeHistory(self._cluster, release.name).forget()
-
-    @contextmanager
-    def endpoint(self, usecase: str, track: Track = "stable") -> Iterator[str]:
-        """A base URL of that track: its pods' Service within the cluster, a forwarded port outside of it."""
-        release = self._release(usecase)
-        labels = {"app.kubernetes.io/instance": release.name, TRACK: track}
-        with reached(self._cluster, labels, release.live.port(track)) as url:
-            yield url
+            release.history.forget()
 
     def _release_stable(self, release: KServeRelease, plan: Plan, what: str, timeout: float) -> TargetStatus:
         release.bring_beside(plan)
-        history = KServeHistory(self._cluster, release.name)
-        self._put(release, history, release.rendered(plan).services["stable"], what, timeout)
+        self._put(release, release.rendered(plan).services["stable"], what, timeout)
         return self.status(plan.usecase)
 
-    def _put(self, release: KServeRelease, history: KServeHistory, service: Object, what: str, timeout: float) -> None:
+    def _put(self, release: KServeRelease, service: Object, what: str, timeout: float) -> None:
         """Apply a release of stable and wait for it; in place of one that fails, the one before comes back."""
-        before = history.newest()
+        before = release.history.newest()
         self._held[release.usecase].check()
-        history.record(service, what)
+        release.history.record(service, what)
         release.apply(service)
         try:
             self._wait(release, self._plan(release).alone(), timeout)
@@ -188,7 +152,7 @@ class KServeTarget(Target):
             if before is None or before["data"] == service:
                 raise
             self._held[release.usecase].check()
-            history.record(before["data"], f"restored: {what} failed")
+            release.history.record(before["data"], f"restored: {what} failed")
             release.apply(before["data"])
             raise RolloutError(f"{error.message}; the release before it is back", hint=error.hint) from error
 
@@ -205,21 +169,12 @@ class KServeTarget(Target):
 
     def _wait_gone(self, release: KServeRelease, tracks: tuple[Track, ...], timeout: float) -> None:
         """Wait until every pod of these tracks has been told to end; it drains then by itself."""
-        deadline = time.monotonic() + timeout
-        while left := release.live.running(tracks):
-            if time.monotonic() > deadline:
-                raise RolloutError(
-                    f"{', '.join(left)} did not end in {timeout:g} s", hint="does the controller run? try it again"
-                )
-            time.sleep(POLL_SECONDS)
+        if left := pending_after(lambda: release.live.running(tracks), timeout):
+            raise RolloutError(f"{', '.join(left)} did not end in {timeout:g} s", hint="does the controller run? try it again")
 
     def _wait(self, release: KServeRelease, plan: Plan, timeout: float) -> None:
-        vigil, deadline = Vigil(release.live, plan), time.monotonic() + timeout
-        while missing := vigil.missing():
-            vigil.look()
-            if time.monotonic() > deadline:
-                raise RolloutError(f"{release.usecase}: {missing} (after {timeout:g} s)", hint="what answered before goes on")
-            time.sleep(POLL_SECONDS)
+        if missing := Vigil(release.live, plan).wait(timeout):
+            raise RolloutError(f"{release.usecase}: {missing} (after {timeout:g} s)", hint="what answered before goes on")
 
     def _plan(self, release: KServeRelease) -> Plan:
         plan = release.live.plan(release.usecase)
@@ -227,20 +182,8 @@ class KServeTarget(Target):
             raise RolloutError(f"nothing of {release.usecase} is deployed", hint="deploy a stable release first")
         return plan
 
-    def _check_pointer(self, usecase: str, bundle: str) -> None:
-        wanted = self._wanted(usecase)
-        if wanted != bundle:
-            told = f"wants {wanted[:12]}" if wanted else "wants nothing"
-            raise RolloutError(f"the pointer of {usecase} {told}, not {bundle[:12]}", hint="promote the version first")
-
-    def _wanted(self, usecase: str) -> str | None:
-        """The bundle that the pointer wants; None where there is no pointer."""
-        store = engine(self._settings.sql)
-        try:
-            pointer = Pointers(store).get(usecase)
-        finally:
-            store.dispose()
-        return pointer.wanted if pointer else None
-
     def _release(self, usecase: str) -> KServeRelease:
         return KServeRelease(self._cluster, self._helm, self._settings, usecase)
+
+    def _live(self, usecase: str) -> KServeLive:
+        return self._release(usecase).live
