@@ -10,6 +10,7 @@ from model_code.errors import RolloutError
 
 Track = Literal["stable", "canary", "shadow"]
 Staged = Literal["canary", "shadow"]
+CHALLENGERS: tuple[Staged, ...] = ("canary", "shadow")
 
 
 class Busy(RolloutError):

@@ -1,7 +1,7 @@
 """What every target on a cluster does alike: the lock, and the way to a track's pods."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from model_code.errors import RolloutError
@@ -58,3 +58,7 @@ class ClusterTarget(Target):
         live = self._live(usecase)
         with reached(self._cluster, live.labels(track), live.port(track)) as url:
             yield url
+
+    def _check_of(self, usecase: str) -> Callable[[], None]:
+        """What raises once the lock of this use case is lost."""
+        return lambda: self._held[usecase].check()

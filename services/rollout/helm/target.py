@@ -145,7 +145,7 @@ class HelmTarget(ClusterTarget):
         return self._release(usecase).live
 
     def _release(self, usecase: str) -> HelmRelease:
-        return HelmRelease(self._cluster, self._helm, self._settings, usecase, lambda: self._held[usecase].check())
+        return HelmRelease(self._cluster, self._helm, self._settings, usecase, self._check_of(usecase))
 
 
 def _require_canary(release: HelmRelease, plan: Plan, percent: int) -> None:

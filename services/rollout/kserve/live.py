@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from services.rollout.base import Track, TrackStatus
+from services.rollout.base import CHALLENGERS, Track, TrackStatus
 from services.rollout.cluster.live import BUNDLE, ORDER, TRACK, VERSION, Live, weights
 from services.rollout.cluster.plan import Challenger, Plan
 from services.rollout.cluster.trouble import Seen
@@ -48,7 +48,7 @@ class KServeLive(Live):
         if "stable" not in services:
             return None
         noted = {track: _noted(service) for track, service in services.items()}
-        staged = {track: Challenger(**noted[track]) for track in ("canary", "shadow") if track in noted}
+        staged = {track: Challenger(**noted[track]) for track in CHALLENGERS if track in noted}
         if "canary" in staged:
             staged["canary"] = staged["canary"].model_copy(update={"weight": self.weight()})
         return Plan.model_validate({"usecase": usecase, **noted["stable"], **staged})

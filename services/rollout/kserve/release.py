@@ -1,15 +1,17 @@
-"""One use case's objects in a namespace with KServe: made from the chart, compared, taken away."""
+"""One use case's objects in a namespace with KServe: made from the chart, brought, compared, taken away."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from model_code.errors import ConfigurationError, RolloutError
 from model_code.settings import Settings
-from services.rollout.base import Track, Wanted
+from services.rollout.base import CHALLENGERS, Staged, Track, Wanted
 from services.rollout.cluster.api import Cluster
-from services.rollout.cluster.live import BUNDLE
+from services.rollout.cluster.live import BUNDLE, ORDER
 from services.rollout.cluster.plan import Plan
 from services.rollout.cluster.values import image_named, read_values
+from services.rollout.cluster.vigil import Vigil
+from services.rollout.cluster.waiting import pending_after
 from services.rollout.helm.program import Helm
 from services.rollout.kserve.applied import BESIDE, ISVC, Object, apply, delete
 from services.rollout.kserve.chart import Rendered, rendered
@@ -29,11 +31,12 @@ class KServeRelease:
         helm: Renders the chart.
         settings: The chart's site values, and the release's name where it is not the use case's.
         usecase: Name of the use case.
+        check: Called before something is changed; raises where the lock is lost.
     """
 
-    def __init__(self, cluster: Cluster, helm: Helm, settings: Settings, usecase: str) -> None:
-        self._cluster, self._helm, self._settings, self.usecase = cluster, helm, settings, usecase
-        self.name = settings.release(usecase)
+    def __init__(self, cluster: Cluster, helm: Helm, settings: Settings, usecase: str, check: Callable[[], None]) -> None:
+        self._cluster, self._helm, self._settings, self._check = cluster, helm, settings, check
+        self.usecase, self.name = usecase, settings.release(usecase)
         self.live, self.history = KServeLive(cluster, self.name), KServeHistory(cluster, self.name)
 
     def first(self, wanted: Wanted) -> Plan:
@@ -47,43 +50,103 @@ class KServeRelease:
             raise RolloutError(f"no image of {self.usecase} is known", hint="name it: IMAGE=repository:tag")
         return Plan(usecase=self.usecase, version=wanted.version, bundle=wanted.bundle, image=image)
 
-    def rendered(self, plan: Plan) -> Rendered:
-        """The objects of a plan.
+    def required(self) -> Plan:
+        """What shall run, of a use case that has to be there.
 
         Raises:
-            RolloutError: The chart refuses the site's values, or KServe cannot do what they ask.
+            RolloutError: It is not.
         """
-        groups = [each for each in OPTIONAL_GROUPS if self._cluster.get(f"/apis/{each}") is not None]
-        return rendered(self._helm, self.name, plan.values(self._site()), groups)
+        plan = self.live.plan(self.usecase)
+        if plan is None:
+            raise RolloutError(f"nothing of {self.usecase} is deployed", hint="deploy a stable release first")
+        return plan
 
-    def bring(self, plan: Plan, track: Track) -> None:
-        """Apply one track's InferenceService."""
-        self.apply(self.rendered(plan).services[track])
+    def bring(self, plan: Plan, what: str, timeout: float) -> None:
+        """Apply a plan's stable release, with the route and all that is beside it, and wait for it.
 
-    def bring_beside(self, plan: Plan) -> None:
-        """Apply the route, and all that is neither pods nor the controller's."""
-        made = self.rendered(plan)
-        for each in (*made.beside, made.route):
-            self.apply(each)
+        Args:
+            plan: What shall run.
+            what: What is done, for the history.
+            timeout: Seconds until it has to be ready.
 
-    def apply(self, wanted: Object) -> None:
-        """Bring one object to that."""
-        apply(self._cluster, wanted)
+        Raises:
+            RolloutError: It did not become ready; the release before it is back.
+        """
+        self._bring_beside(plan)
+        self.put(self._rendered(plan).services["stable"], what, timeout)
 
-    def end(self, track: Track) -> None:
-        """End a track's pods; none is fine."""
-        delete(self._cluster, "InferenceService", self.live.name(track))
+    def put(self, service: Object, what: str, timeout: float) -> None:
+        """Apply a release of stable and wait for it; in place of one that fails, the one before comes back.
 
-    def remove(self) -> None:
-        """Take everything away, but a volume that may hold predictions."""
+        Args:
+            service: Its InferenceService.
+            what: What is done, for the history.
+            timeout: Seconds until it has to be ready.
+
+        Raises:
+            RolloutError: It did not become ready.
+        """
+        before = self.history.newest()
+        self._check()
+        self.history.record(service, what)
+        apply(self._cluster, service)
+        try:
+            self._until_ready(self.required().alone(), timeout)
+        except RolloutError as error:
+            if before is None or before["data"] == service:
+                raise
+            self._check()
+            self.history.record(before["data"], f"restored: {what} failed")
+            apply(self._cluster, before["data"])
+            raise RolloutError(f"{error.message}; the release before it is back", hint=error.hint) from error
+
+    def bring_staged(self, plan: Plan, track: Staged, timeout: float) -> None:
+        """Apply the InferenceService of a track beside stable and wait for it; one that does not become ready is ended.
+
+        Raises:
+            RolloutError: It did not become ready.
+        """
+        self._check()
+        try:
+            apply(self._cluster, self._rendered(plan).services[track])
+            self._until_ready(plan, timeout)
+        except RolloutError:
+            if track == "canary":
+                self.live.weigh(0)
+            self._end(track)
+            raise
+        self._bring_beside(plan)
+
+    def end_challengers(self, timeout: float) -> None:
+        """Take canary and shadow out of the route, then end their pods.
+
+        Raises:
+            RolloutError: They did not end in time.
+        """
+        self._check()
+        plan = self.live.plan(self.usecase)
+        if plan is not None:
+            self._bring_beside(plan.alone())
+        for track in CHALLENGERS:
+            self._end(track)
+        self._until_gone(CHALLENGERS, timeout)
+
+    def remove(self, timeout: float) -> None:
+        """Take everything away, but a volume that may hold predictions.
+
+        Raises:
+            RolloutError: The pods did not end in time.
+        """
         delete(self._cluster, "HTTPRoute", self.name)
-        for track in ("canary", "shadow", "stable"):
-            self.end(track)
+        for track in CHALLENGERS:
+            self._end(track)
+        self._end("stable")
         selector = f"app.kubernetes.io/instance={self.name},app.kubernetes.io/managed-by=evenkeel"
         for kind in BESIDE.keys() - {KEPT}:
             plural, group = BESIDE[kind]
             for each in self._cluster.items(self._cluster.path(plural, group=group), labelSelector=selector):
                 delete(self._cluster, kind, each["metadata"]["name"])
+        self._until_gone(ORDER, timeout)
 
     def differences(self, newest: Object | None, wanted: str | None) -> Iterator[str]:
         """Where the cluster is not what release and pointer say, one sentence each.
@@ -102,6 +165,28 @@ class KServeRelease:
         bundle = newest["data"]["metadata"]["annotations"].get(BUNDLE)
         if wanted is not None and bundle != wanted:
             yield f"the release was made for bundle {str(bundle)[:12]}, the pointer wants {wanted[:12]}"
+
+    def _rendered(self, plan: Plan) -> Rendered:
+        groups = [each for each in OPTIONAL_GROUPS if self._cluster.get(f"/apis/{each}") is not None]
+        return rendered(self._helm, self.name, plan.values(self._site()), groups)
+
+    def _bring_beside(self, plan: Plan) -> None:
+        """Apply the route, and all that is neither pods nor the controller's."""
+        made = self._rendered(plan)
+        for each in (*made.beside, made.route):
+            apply(self._cluster, each)
+
+    def _end(self, track: Track) -> None:
+        delete(self._cluster, "InferenceService", self.live.name(track))
+
+    def _until_ready(self, plan: Plan, seconds: float) -> None:
+        if missing := Vigil(self.live, plan).wait(seconds):
+            raise RolloutError(f"{self.usecase}: {missing} (after {seconds:g} s)", hint="what answered before goes on")
+
+    def _until_gone(self, tracks: Sequence[Track], seconds: float) -> None:
+        """Wait until every pod of these tracks has been told to end; it drains then by itself."""
+        if left := pending_after(lambda: self.live.running(tracks), seconds):
+            raise RolloutError(f"{', '.join(left)} did not end in {seconds:g} s", hint="does the controller run? try it again")
 
     def _site(self) -> dict[str, Any]:
         file = self._settings.helm_values

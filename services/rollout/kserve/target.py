@@ -6,15 +6,10 @@ KServe's own canary does not do it for a container of one's own: `canaryTrafficP
 
 from model_code.errors import RolloutError
 from model_code.settings import Settings
-from services.rollout.base import Revision, Staged, TargetStatus, Track, Wanted
+from services.rollout.base import Revision, Staged, TargetStatus, Wanted
 from services.rollout.cluster.api import Cluster
-from services.rollout.cluster.live import ORDER
-from services.rollout.cluster.plan import Plan
 from services.rollout.cluster.target import ClusterTarget
-from services.rollout.cluster.vigil import Vigil
-from services.rollout.cluster.waiting import pending_after
 from services.rollout.helm.program import Helm
-from services.rollout.kserve.applied import Object
 from services.rollout.kserve.live import KServeLive
 from services.rollout.kserve.release import KServeRelease
 from services.rollout.pointed import pointer_of, require_pointer
@@ -44,27 +39,18 @@ class KServeTarget(ClusterTarget):
             require_pointer(self._settings, wanted.usecase, wanted.bundle)
             release = self._release(wanted.usecase)
             plan = release.live.plan(wanted.usecase)
-            plan = plan.with_stable(wanted) if plan else release.first(wanted)
-            return self._release_stable(release, plan, "deploy", timeout)
+            release.bring(plan.with_stable(wanted) if plan else release.first(wanted), "deploy", timeout)
+            return self.status(wanted.usecase)
 
     def stage(self, wanted: Wanted, track: Staged, *, timeout: float = 120.0) -> TargetStatus:
         """Start an InferenceService beside stable's that serves this bundle alone; one that does not become ready is ended."""
         with self.lock(wanted.usecase):
             release = self._release(wanted.usecase)
-            before = self._plan(release)
+            before = release.required()
             plan = before.with_staged(wanted.model_copy(update={"image": wanted.image or before.image}), track)
             if track == "canary" and plan != before:
                 release.live.weigh(0)
-            self._held[wanted.usecase].check()
-            try:
-                release.bring(plan, track)
-                self._wait(release, plan, timeout)
-            except RolloutError:
-                if track == "canary":
-                    release.live.weigh(0)
-                release.end(track)
-                raise
-            release.bring_beside(plan)
+            release.bring_staged(plan, track, timeout)
             return self.status(wanted.usecase)
 
     def traffic(self, usecase: str, percent: int) -> TargetStatus:
@@ -88,26 +74,28 @@ class KServeTarget(ClusterTarget):
         """Make the canary's release stable's, then take the requests from the canary, then end it."""
         with self.lock(usecase):
             release = self._release(usecase)
-            plan = self._plan(release)
+            plan = release.required()
             chosen = plan.canary or plan
             require_pointer(self._settings, usecase, chosen.bundle)
             wanted = Wanted(usecase=usecase, version=chosen.version, bundle=chosen.bundle, image=chosen.image)
-            self._release_stable(release, plan.with_stable(wanted), "promote", timeout)
-            return self._end(release, timeout)
+            release.bring(plan.with_stable(wanted), "promote", timeout)
+            release.end_challengers(timeout)
+            return self.status(usecase)
 
     def withdraw(self, usecase: str, *, timeout: float = 120.0) -> TargetStatus:
         """Take all requests from the canary at once, then end canary and shadow."""
         release = self._release(usecase)
         release.live.weigh(0)
         with self.lock(usecase):
-            return self._end(release, timeout)
+            release.end_challengers(timeout)
+            return self.status(usecase)
 
     def rollback(self, usecase: str, *, revision: int | None = None, timeout: float = 120.0) -> TargetStatus:
         """Apply an earlier release again; it becomes the newest one."""
         with self.lock(usecase):
             release = self._release(usecase)
             chosen, what = release.history.earlier(revision)
-            self._put(release, chosen, what, timeout)
+            release.put(chosen, what, timeout)
             return self.status(usecase)
 
     def status(self, usecase: str) -> TargetStatus:
@@ -131,59 +119,11 @@ class KServeTarget(ClusterTarget):
         """End the pods, the route and what was made beside them; a volume with predictions stays."""
         with self.lock(usecase):
             release = self._release(usecase)
-            release.remove()
-            self._wait_gone(release, ORDER, STOP_SECONDS)
+            release.remove(STOP_SECONDS)
             release.history.forget()
-
-    def _release_stable(self, release: KServeRelease, plan: Plan, what: str, timeout: float) -> TargetStatus:
-        release.bring_beside(plan)
-        self._put(release, release.rendered(plan).services["stable"], what, timeout)
-        return self.status(plan.usecase)
-
-    def _put(self, release: KServeRelease, service: Object, what: str, timeout: float) -> None:
-        """Apply a release of stable and wait for it; in place of one that fails, the one before comes back."""
-        before = release.history.newest()
-        self._held[release.usecase].check()
-        release.history.record(service, what)
-        release.apply(service)
-        try:
-            self._wait(release, self._plan(release).alone(), timeout)
-        except RolloutError as error:
-            if before is None or before["data"] == service:
-                raise
-            self._held[release.usecase].check()
-            release.history.record(before["data"], f"restored: {what} failed")
-            release.apply(before["data"])
-            raise RolloutError(f"{error.message}; the release before it is back", hint=error.hint) from error
-
-    def _end(self, release: KServeRelease, timeout: float) -> TargetStatus:
-        """Take canary and shadow out of the route, then end their pods."""
-        self._held[release.usecase].check()
-        plan = release.live.plan(release.usecase)
-        if plan is not None:
-            release.bring_beside(plan.alone())
-        for track in ("canary", "shadow"):
-            release.end(track)
-        self._wait_gone(release, ("canary", "shadow"), timeout)
-        return self.status(release.usecase)
-
-    def _wait_gone(self, release: KServeRelease, tracks: tuple[Track, ...], timeout: float) -> None:
-        """Wait until every pod of these tracks has been told to end; it drains then by itself."""
-        if left := pending_after(lambda: release.live.running(tracks), timeout):
-            raise RolloutError(f"{', '.join(left)} did not end in {timeout:g} s", hint="does the controller run? try it again")
-
-    def _wait(self, release: KServeRelease, plan: Plan, timeout: float) -> None:
-        if missing := Vigil(release.live, plan).wait(timeout):
-            raise RolloutError(f"{release.usecase}: {missing} (after {timeout:g} s)", hint="what answered before goes on")
-
-    def _plan(self, release: KServeRelease) -> Plan:
-        plan = release.live.plan(release.usecase)
-        if plan is None:
-            raise RolloutError(f"nothing of {release.usecase} is deployed", hint="deploy a stable release first")
-        return plan
-
-    def _release(self, usecase: str) -> KServeRelease:
-        return KServeRelease(self._cluster, self._helm, self._settings, usecase)
 
     def _live(self, usecase: str) -> KServeLive:
         return self._release(usecase).live
+
+    def _release(self, usecase: str) -> KServeRelease:
+        return KServeRelease(self._cluster, self._helm, self._settings, usecase, self._check_of(usecase))

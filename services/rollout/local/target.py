@@ -11,12 +11,10 @@ import psutil
 from model_code.errors import RolloutError
 from model_code.settings import Settings
 from model_code.usecase import load_usecase
-from services.rollout.base import Busy, Revision, Staged, Target, TargetStatus, Track, TrackStatus, Wanted
+from services.rollout.base import CHALLENGERS, Busy, Revision, Staged, Target, TargetStatus, Track, TrackStatus, Wanted
 from services.rollout.local.process import ProcessFile
 from services.rollout.local.service import LocalService, Status
 from services.rollout.pointed import difference, require_pointer
-
-CHALLENGERS: tuple[Staged, ...] = ("canary", "shadow")
 
 
 class LocalTarget(Target):
