@@ -1,4 +1,4 @@
-"""A namespace in memory whose KServe controller is done at once: a public fake at the seam of `Cluster`."""
+"""A namespace in memory whose controllers are done at once: a public fake at the seam of `Cluster`."""
 
 import itertools
 import json
@@ -91,10 +91,20 @@ class Memory(Cluster):
         notes = {key: value for key, value in metadata["annotations"].items() if key.startswith(NOTES)} | {"of": uid}
         notes["deployment.kubernetes.io/revision"] = str(metadata["generation"])
         labels = metadata["labels"] | predictor["labels"]
-        image = predictor["containers"][0]["image"]
+        self.run(name, labels, notes, predictor["containers"], predictor["minReplicas"])
+
+    def run(
+        self,
+        name: str,
+        labels: Mapping[str, str],
+        notes: Mapping[str, str],
+        containers: Sequence[Mapping[str, Any]],
+        replicas: int,
+    ) -> None:
+        """A Deployment with its pods, as a cluster has it once it is done."""
+        image = containers[0]["image"]
         pulled = image not in self.missing
-        template = {"metadata": {"labels": labels, "annotations": notes}, "spec": {"containers": predictor["containers"]}}
-        replicas = predictor["minReplicas"]
+        template = {"metadata": {"labels": labels, "annotations": notes}, "spec": {"containers": containers}}
         spec, ready = {"replicas": replicas, "template": template}, {"readyReplicas": replicas * pulled, "observedGeneration": 1}
 
         def keep(kind: str, group: str, name: str, **more: object) -> None:

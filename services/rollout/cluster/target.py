@@ -18,7 +18,7 @@ class ClusterTarget(Target):
 
     Args:
         settings: Namespace, name of the release, and where the pointer is.
-        cluster: Default: by the settings.
+        cluster: Default: the one that KUBECONFIG names, or that this pod runs in.
     """
 
     def __init__(self, settings: Settings, cluster: Cluster | None = None) -> None:

@@ -3,6 +3,7 @@
 from model_code.errors import RolloutError
 from model_code.settings import Settings
 from services.rollout.base import Busy, Revision, Staged, TargetStatus, Wanted
+from services.rollout.cluster.api import Cluster
 from services.rollout.cluster.live import Live
 from services.rollout.cluster.plan import Plan
 from services.rollout.cluster.target import ClusterTarget
@@ -13,17 +14,19 @@ from services.rollout.pointed import difference, require_pointer
 
 
 class HelmTarget(ClusterTarget):
-    """Releases in the namespace of the settings, in the cluster that KUBECONFIG names or that this pod runs in.
+    """Releases of one namespace.
 
     Args:
         settings: Namespace, name of the release, the operator's values, and where the pointer is.
+        cluster: Default: the one that KUBECONFIG names, or that this pod runs in.
+        helm: Default: the program.
     """
 
     name = "helm"
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
-        self._helm = Helm(settings.namespace)
+    def __init__(self, settings: Settings, cluster: Cluster | None = None, helm: Helm | None = None) -> None:
+        super().__init__(settings, cluster)
+        self._helm = helm or Helm(settings.namespace)
 
     @property
     def weighted(self) -> bool:

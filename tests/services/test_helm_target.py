@@ -1,0 +1,182 @@
+"""The Helm target's verbs against releases in memory; on a real cluster they are in tests/e2e."""
+
+from pathlib import Path
+
+import pytest
+
+from model_code.errors import RolloutError
+from model_code.pointer import Pointers
+from model_code.settings import Settings
+from model_code.sql import engine
+from services.rollout.base import Busy, Wanted
+from services.rollout.helm.target import HelmTarget
+from tests.services.helm_memory import Releases
+from tests.services.kserve_memory import Memory
+
+LOAD = "load"
+FIRST, SECOND = (
+    Wanted(usecase=LOAD, version=str(number), bundle=str(number) * 64, image=f"evenkeel-load:{number}") for number in (1, 2)
+)
+NOWHERE = "evenkeel-nowhere:1"
+
+
+class Stand:
+    """Two programs' views of one namespace."""
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = Settings(home=folder, namespace="models")
+        self.memory = Memory()
+        self.releases = Releases(self.memory)
+        self.target, self.other = (HelmTarget(self.settings, self.memory, self.releases) for _ in range(2))
+
+    def point_at(self, wanted: Wanted) -> None:
+        store = engine(self.settings.sql)
+        Pointers(store).move(LOAD, wanted.bundle, None)
+        store.dispose()
+
+    def deployed(self, wanted: Wanted) -> None:
+        self.point_at(wanted)
+        self.target.deploy(wanted, timeout=5)
+
+    def tracks(self) -> dict[str, tuple[str | None, int | None, bool]]:
+        return {each.track: (each.version, each.weight, each.ready) for each in self.target.status(LOAD).tracks}
+
+
+@pytest.fixture
+def stand(tmp_path: Path) -> Stand:
+    return Stand(tmp_path)
+
+
+def test_deploy__is_ready_and_again_makes_no_revision(stand: Stand) -> None:
+    stand.deployed(FIRST)
+    before = stand.target.status(LOAD)
+
+    assert stand.other.deploy(FIRST, timeout=5) == before
+    assert stand.tracks() == {"stable": ("1", 100, True)}
+    assert (before.differs, before.revision, before.reason) == ((), 1, "")
+
+
+def test_deploy__without_an_image_needs_one_that_runs(stand: Stand) -> None:
+    stand.point_at(FIRST)
+
+    with pytest.raises(RolloutError, match="no image of load runs in namespace models yet"):
+        stand.target.deploy(FIRST.model_copy(update={"image": None}), timeout=5)
+    assert stand.target.status(LOAD).tracks == ()
+
+
+def test_deploy__of_what_cannot_start_brings_back_the_revision_that_held(stand: Stand) -> None:
+    stand.deployed(FIRST)
+
+    with pytest.raises(RolloutError, match=r"cannot be pulled.*back at revision 1"):
+        stand.target.deploy(FIRST.model_copy(update={"image": NOWHERE}), timeout=30)
+
+    assert stand.tracks() == {"stable": ("1", 100, True)}
+    assert [each.state for each in stand.target.history(LOAD)] == ["deployed", "failed", "superseded"]
+
+
+def test_deploy__of_a_first_one_that_cannot_start_leaves_nothing(stand: Stand) -> None:
+    stand.point_at(FIRST)
+
+    with pytest.raises(RolloutError, match=r"cannot be pulled.*nothing is deployed, as before"):
+        stand.target.deploy(FIRST.model_copy(update={"image": NOWHERE}), timeout=30)
+    assert stand.target.status(LOAD).tracks == ()
+
+
+def test_deploy__after_a_kill_begins_from_the_revision_that_holds(stand: Stand) -> None:
+    stand.deployed(FIRST)
+    stand.releases.killed(LOAD, stand.releases.values(LOAD) | {"replicas": 9})
+    assert "revision 2 is pending-upgrade" in stand.target.status(LOAD).reason
+
+    stand.target.deploy(FIRST, timeout=5)
+
+    assert [each.what for each in stand.target.history(LOAD)] == ["Rollback to 1", "deploy", "deploy"]
+    assert stand.target.status(LOAD).reason == ""
+
+
+def test_stage__and_traffic_share_requests_out_and_take_them_back(stand: Stand) -> None:
+    stand.deployed(FIRST)
+
+    stand.target.stage(SECOND, "canary", timeout=5)
+    stand.target.stage(SECOND, "shadow", timeout=5)
+    assert stand.tracks() == {"stable": ("1", 100, True), "canary": ("2", 0, True), "shadow": ("2", None, True)}
+    stand.target.traffic(LOAD, 20)
+
+    assert [each.weight for each in stand.target.status(LOAD).tracks[:2]] == [80, 20]
+    assert [each.weight for each in stand.other.traffic(LOAD, 0).tracks[:2]] == [100, 0]
+    assert stand.target.status(LOAD).differs == ()
+
+
+def test_traffic__needs_a_canary_and_nought_needs_no_lock(stand: Stand) -> None:
+    stand.deployed(FIRST)
+    with pytest.raises(RolloutError, match="no canary to give 20 %"):
+        stand.target.traffic(LOAD, 20)
+    stand.target.stage(SECOND, "canary", timeout=5)
+    stand.target.traffic(LOAD, 50)
+
+    with stand.target.lock(LOAD):
+        assert [each.weight for each in stand.other.traffic(LOAD, 0).tracks] == [100, 0]
+        with pytest.raises(Busy):
+            stand.other.traffic(LOAD, 10)
+
+
+def test_promote__puts_the_canary_in_front_once(stand: Stand) -> None:
+    stand.deployed(FIRST)
+    stand.target.stage(SECOND, "canary", timeout=5)
+    with pytest.raises(RolloutError, match="promote the version first"):
+        stand.target.promote(LOAD, timeout=5)
+    stand.point_at(SECOND)
+
+    promoted = stand.target.promote(LOAD, timeout=5)
+
+    assert stand.tracks() == {"stable": ("2", 100, True)}
+    assert stand.other.promote(LOAD, timeout=5) == promoted
+    assert stand.target.history(LOAD)[0].what == "promote"
+
+
+def test_withdraw__takes_the_requests_first_without_the_lock(stand: Stand) -> None:
+    stand.deployed(FIRST)
+    stand.target.stage(SECOND, "canary", timeout=5)
+    stand.target.traffic(LOAD, 50)
+
+    with stand.target.lock(LOAD), pytest.raises(Busy):
+        stand.other.withdraw(LOAD, timeout=5)
+    assert stand.tracks()["canary"][1] == 0
+
+    assert [each.track for each in stand.other.withdraw(LOAD, timeout=5).tracks] == ["stable"]
+    assert stand.target.withdraw(LOAD, timeout=5).ready
+
+
+def test_rollback__returns_to_the_revision_before_once(stand: Stand) -> None:
+    stand.deployed(FIRST)
+    with pytest.raises(RolloutError, match="load ran nothing else before"):
+        stand.target.rollback(LOAD, timeout=5)
+    stand.deployed(SECOND)
+    stand.point_at(FIRST)
+
+    back = stand.target.rollback(LOAD, timeout=5)
+
+    assert stand.other.rollback(LOAD, timeout=5) == back
+    assert [(each.version, each.image) for each in back.tracks] == [("1", FIRST.image)]
+    assert [each.version for each in stand.target.history(LOAD)] == ["1", "2", "1"]
+
+
+def test_status__tells_what_somebody_changed(stand: Stand) -> None:
+    stand.deployed(FIRST)
+    stand.memory.objects[stand.memory.path("deployments", LOAD, "apps/v1")]["spec"]["replicas"] = 3
+    stand.point_at(SECOND)
+
+    changed, pointed = stand.target.status(LOAD).differs
+
+    assert changed == "load has 3 replicas, the release says 1"
+    assert "the pointer wants bundle 2222" in pointed
+
+
+def test_stop__leaves_nothing_and_nothing_is_fine(stand: Stand) -> None:
+    stand.deployed(FIRST)
+
+    stand.target.stop(LOAD)
+    stand.target.stop(LOAD)
+
+    assert stand.target.status(LOAD).tracks == ()
+    with pytest.raises(RolloutError, match="there is no release load in namespace models"):
+        stand.target.stage(SECOND, "canary", timeout=5)
