@@ -1,4 +1,4 @@
-"""What a release says of itself: plans, values, notes, and where the cluster runs something else."""
+"""What a release shall run and says of itself: plans, values, notes, and where the cluster runs something else."""
 
 import copy
 from typing import Any
