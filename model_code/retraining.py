@@ -52,11 +52,7 @@ def slate(champion: Bundle, fixed: Sequence[Candidate]) -> list[Candidate]:
 
     What was searched in calm led before the trouble, and would lead into it; a fixed slate is made for a changed world.
     """
-    searched = [
-        Candidate(family=row["family"], parameters=row["parameters"], half_life_days=row["half_life_days"])
-        for row in champion.profile["candidates"]
-    ]
-    return list(fixed) or searched
+    return list(fixed) or recorded_candidates(champion)
 
 
 def retrain(
