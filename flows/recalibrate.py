@@ -4,11 +4,10 @@ from typing import Any
 
 from prefect import flow, get_run_logger
 
-from flows import artifacts
+from flows.acted import outcome_of
 from flows.approval import ask
 from flows.notices import tell
 from flows.params import ActParams
-from flows.promote import announce
 from flows.told import TOLD
 from model_code.installation import Installation
 from monitoring import recalibrating
@@ -26,22 +25,9 @@ def recalibrate(params: ActParams) -> dict[str, Any]:
 
 def carry_out(place: Installation, params: ActParams) -> dict[str, Any]:
     """Recalibrate, and say what came of it."""
-    log = get_run_logger()
-    done = recalibrating.recalibrate(
-        place, place.present(params.now), Request(params.actor, params.reason, params.force), ask=ask
-    )
-    verdict = done.seen.verdict
-    told = {"verdict": verdict.model_dump(mode="json")}
-    if done.declined:
-        log.warning("declined: the policy says %s: %s", verdict.action, "; ".join(verdict.reasons))
-        return {"done": False} | told
-    if done.entry is not None:
-        announce(params.usecase, done.entry)
-    reason = done.made.verdict.reason if done.made is not None else done.entry.reason if done.entry is not None else ""
-    if done.answer is not None and not done.answer.approved:
-        reason = str(done.answer)
-    log.info("%s", reason)
-    if done.made is not None:
-        rows = [{str(name): value for name, value in row.items()} for row in done.made.scores.to_dict("records")]
-        artifacts.table(params.usecase, "recalibrate", rows, "Interval score and coverage before and after, origin by origin")
-    return {"done": True, "promoted": done.entry is not None, "version": done.version, "reason": reason} | told
+    request = Request(params.actor, params.reason, params.force)
+    done = recalibrating.recalibrate(place, place.present(params.now), request, ask=ask)
+    if not done.declined:
+        get_run_logger().info("%s", done.reason)
+    scores = None if done.made is None else done.made.scores
+    return outcome_of("recalibrate", params, done, scores, "Interval score and coverage before and after, origin by origin")

@@ -5,6 +5,7 @@ from typing import Any
 from prefect import flow, get_run_logger
 
 from flows import artifacts
+from flows.acted import declined
 from flows.approval import ask
 from flows.notices import tell
 from flows.params import ActParams
@@ -32,8 +33,7 @@ def carry_out(place: Installation, params: ActParams) -> dict[str, Any]:
         get_run_logger().warning("%s", done.answer)
         return {"done": False, "reason": str(done.answer), "verdict": verdict.model_dump(mode="json")}
     if done.entry is None:
-        get_run_logger().warning("declined: the policy says %s: %s", verdict.action, "; ".join(verdict.reasons))
-        return {"done": False, "verdict": verdict.model_dump(mode="json")}
+        return declined(done)
     announce(params.usecase, done.entry)
     outcome = {"done": True, "from": done.entry.from_version, "to": done.entry.to_version}
     artifacts.table(params.usecase, "rollback", [outcome | {"reason": done.entry.reason}], "From which version to which, and why")

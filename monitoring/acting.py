@@ -1,6 +1,7 @@
 """Acting on trouble: look again, and carry out what the policy asks for if the state still does, and who has to agree does."""
 
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import pandas as pd
 
@@ -11,6 +12,7 @@ from model_code.ledger import Entry
 from model_code.retraining import Retrained
 from model_code.retraining import retrain as judge_slate
 from model_code.standing import standing
+from model_code.verdict import PairedVerdict
 from monitoring.consent import Answer, Ask, Proposal, is_needed, unasked
 from monitoring.judgement import Judgement, look
 
@@ -35,31 +37,51 @@ class Request:
     force: bool = False
 
 
+class Judged(Protocol):
+    """What an action made, a model or intervals, with the verdict that decides about it."""
+
+    @property
+    def verdict(self) -> PairedVerdict:
+        """Whether it may replace the champion's."""
+
+
+Made = TypeVar("Made", bound=Judged, covariant=True)
+
+
 @dataclass(frozen=True)
-class Acted:
+class Acted(Generic[Made]):
     """What came of a request.
 
     Attributes:
         seen: The second look, on which it rests.
         entry: The champion's move; None where it stays.
-        version: Version that a retrain registered.
-        retrained: How it was judged; None as well where the same request was carried out before.
+        version: Version that was registered.
+        made: What was made and judged; None for a rollback, and where it was declined or the same request carried out before.
         answer: What the person said who was asked; None where nobody was.
     """
 
     seen: Judgement
     entry: Entry | None = None
     version: str | None = None
-    retrained: Retrained | None = None
+    made: Made | None = None
     answer: Answer | None = None
 
     @property
     def declined(self) -> bool:
         """Whether the state did not ask for the action any more."""
-        return self.entry is None and self.retrained is None
+        return self.entry is None and self.made is None
+
+    @property
+    def reason(self) -> str:
+        """Why it came out so; one that was carried out before is told by its entry."""
+        if self.answer is not None and not self.answer.approved:
+            return str(self.answer)
+        if self.made is not None:
+            return self.made.verdict.reason
+        return "" if self.entry is None else self.entry.reason
 
 
-def roll_back(place: Installation, now: pd.Timestamp, request: Request, *, ask: Ask = unasked) -> Acted:
+def roll_back(place: Installation, now: pd.Timestamp, request: Request, *, ask: Ask = unasked) -> Acted[Judged]:
     """Return to the version before, if the policy says so or the request is forced.
 
     The same request again (actor and reason, within the cool-down) is that rollback, and not one version further.
@@ -94,7 +116,7 @@ def roll_back(place: Installation, now: pd.Timestamp, request: Request, *, ask: 
 
 def retrain(
     place: Installation, now: pd.Timestamp, request: Request, *, progress: Progress = lambda _: None, ask: Ask = unasked
-) -> Acted:
+) -> Acted[Retrained]:
     """Judge the slate on the origins since the trouble began; promote its winner or keep the champion.
 
     The same request again (actor and reason, within the cool-down), once it promoted a winner, changes nothing.

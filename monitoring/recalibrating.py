@@ -1,6 +1,5 @@
 """Recalibrating: look again; where only the coverage slipped, give the champion new intervals, if they are better."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -12,39 +11,15 @@ from model_code.installation import Installation
 from model_code.ledger import Entry
 from model_code.recalibration import Recalibrated, backtested_by, contents_with, require_intervals
 from model_code.recalibration import recalibrate as judge
-from monitoring.acting import ASKED_BY, Request, carried_out, consented, reason_of, wanted
-from monitoring.consent import Answer, Ask, unasked
+from monitoring.acting import ASKED_BY, Acted, Request, carried_out, consented, reason_of, wanted
+from monitoring.consent import Ask, unasked
 from monitoring.judgement import Judgement, look
 from monitoring.truth import score
 
 ACTION: Final = "recalibrate"
 
 
-@dataclass(frozen=True)
-class Done:
-    """What came of a request.
-
-    Attributes:
-        seen: The second look, on which it rests.
-        entry: The champion's move; None where it stays.
-        version: Version that was registered.
-        made: The calibration, and how it was judged; None where it was declined, or carried out before.
-        answer: What the person said who was asked; None where nobody was.
-    """
-
-    seen: Judgement
-    entry: Entry | None = None
-    version: str | None = None
-    made: Recalibrated | None = None
-    answer: Answer | None = None
-
-    @property
-    def declined(self) -> bool:
-        """Whether the state did not ask for it any more."""
-        return self.entry is None and self.made is None
-
-
-def recalibrate(place: Installation, now: pd.Timestamp, request: Request, *, ask: Ask = unasked) -> Done:
+def recalibrate(place: Installation, now: pd.Timestamp, request: Request, *, ask: Ask = unasked) -> Acted[Recalibrated]:
     """Calibrate the champion on its latest residuals; promote it with the new intervals, or keep the old ones.
 
     The same request again (actor and reason, within the cool-down), once it moved the champion, changes nothing.
@@ -58,19 +33,19 @@ def recalibrate(place: Installation, now: pd.Timestamp, request: Request, *, ask
     seen = look(place, now)
     done = carried_out(ACTION, place, now, request)
     if done is not None:
-        return Done(seen, done, done.to_version)
+        return Acted(seen, done, done.to_version)
     if not wanted(ACTION, seen, request):
-        return Done(seen)
+        return Acted(seen)
     require_intervals(place.usecase.spec)
     champion = _champion(place)
     made = _judged(place, champion, now, pd.Timestamp(seen.evidence.releases[-1].at))
     if not made.verdict.better:
         _note_kept(place, now, request, seen, made)
-        return Done(seen, made=made)
+        return Acted(seen, made=made)
     version = _register(place, champion, made, now)
     answer = consented(ACTION, place, now, request, seen, version, ask)
     if answer is not None and not answer.approved:
-        return Done(seen, None, version, made, answer)
+        return Acted(seen, None, version, made, answer)
     entry = place.promoter.promote(
         place.usecase.name,
         version,
@@ -83,7 +58,7 @@ def recalibrate(place: Installation, now: pd.Timestamp, request: Request, *, ask
         from_version=seen.evidence.champion,
         action=ACTION,
     )
-    return Done(seen, entry, version, made, answer)
+    return Acted(seen, entry, version, made, answer)
 
 
 def _champion(place: Installation) -> Bundle:

@@ -21,9 +21,9 @@ from model_code.policy import Verdict
 from model_code.settings import Settings
 from monitoring import acting
 from monitoring.judgement import Judgement, look
-from monitoring.recalibrating import Done, recalibrate
+from monitoring.recalibrating import recalibrate
 
-Acted = acting.Acted | Done
+Acted = acting.Acted[acting.Judged]
 ACTOR = "evenkeel"
 ACTS: dict[str, Callable[[Installation, pd.Timestamp, acting.Request], Acted]] = {
     "rollback": acting.roll_back,
@@ -50,7 +50,7 @@ class Look:
 
     def __str__(self) -> str:
         outcome = ""
-        if isinstance(self.acted, acting.Acted | Done):
+        if isinstance(self.acted, acting.Acted):
             entry = self.acted.entry
             outcome = f" -> {'nothing moved' if entry is None else f'{entry.from_version} to {entry.to_version}'}"
         elif self.acted:

@@ -66,7 +66,7 @@ class Simulation:
         """Version that reigns at the end."""
         return self.place.registry.version_of(USECASE, "champion")
 
-    def _act(self, action: str, now: pd.Timestamp) -> acting.Acted | None:
+    def _act(self, action: str, now: pd.Timestamp) -> acting.Acted[acting.Judged] | None:
         request = acting.Request("evenkeel", f"breach.{action}")
         if action == "rollback":
             return acting.roll_back(self.place, now, request)

@@ -18,6 +18,7 @@ from model_code.data.known import KnownHistory
 from model_code.errors import ConfigurationError, TooLittleData
 from model_code.installation import Installation
 from model_code.replay import replay
+from model_code.retraining import Retrained
 from model_code.settings import Settings
 from model_code.study import run_study, searched_candidates
 from model_code.usecase import read_spec
@@ -179,7 +180,7 @@ class Replaced:
     """What happened after the sensors were replaced."""
 
     place: Installation
-    retrained: list[acting.Acted] = field(default_factory=list)
+    retrained: list[acting.Acted[Retrained]] = field(default_factory=list)
 
 
 @pytest.fixture(scope="module")
@@ -213,8 +214,8 @@ def test_retrain__once_follows_replaced_sensors(replaced: Replaced) -> None:
 
 def test_retrain__uses_no_label_that_was_not_known(replaced: Replaced) -> None:
     (done,) = replaced.retrained
-    assert done.retrained is not None
-    losses, judged_at = done.retrained.losses, (pd.Timestamp(done.seen.evidence.at) - machines.FIRST).days
+    assert done.made is not None
+    losses, judged_at = done.made.losses, (pd.Timestamp(done.seen.evidence.at) - machines.FIRST).days
     assert list(losses["origin"]) == [moment(day) for day in range(REPLACED, judged_at - LABELS_LATE + 1)]
     ages = [max(0, (origin - moment(REPLACED)).days - LABELS_LATE + 1) for origin in losses["origin"]]
     assert list(losses["told"]) == ages

@@ -16,6 +16,7 @@ from model_code.data.refresh import refresh
 from model_code.data.sources import make_source
 from model_code.data.world import LevelShift
 from model_code.installation import Installation
+from model_code.retraining import Retrained
 from monitoring import acting
 from monitoring.judgement import look
 from tests.loop.conftest import QUIET
@@ -136,8 +137,8 @@ def test_loop__retrains_in_time_after_a_shift(seed: int, factor: float, started:
         look.acted for look in simulation.actions if isinstance(look.acted, acting.Acted) and look.acted.entry is not None
     ]
     for acted in promoted:
-        assert acted.retrained is not None
-        judged = acted.retrained.losses
+        assert isinstance(acted.made, Retrained)
+        judged = acted.made.losses
         assert judged["challenger"].mean() < judged["champion"].mean()
 
 

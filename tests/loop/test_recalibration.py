@@ -12,9 +12,9 @@ from flows.drill.answers import forecast_due
 from flows.drill.loop import act
 from flows.drill.memory import Remembered
 from model_code.settings import Settings
-from monitoring.acting import Request
+from monitoring.acting import Acted, Judged, Request
 from monitoring.judgement import look
-from monitoring.recalibrating import Done, recalibrate
+from monitoring.recalibrating import recalibrate
 from tests.services import tiny
 from tests.trained import PRESENT, installation, train
 
@@ -72,7 +72,7 @@ def test_loop__coverage_that_slipped_is_mended_without_being_asked(place: Rememb
     calmed = recalibrate(place, now, Request("an operator", "intervals look wide", force=True))
     assert calmed.entry is not None, calmed.made
 
-    acted: list[tuple[pd.Timestamp, Done]] = []
+    acted: list[tuple[pd.Timestamp, Acted[Judged]]] = []
     slipped = 0.0
     for now in days(CALM, END):
         forecast_due(place, now, PRESENT)
@@ -81,7 +81,7 @@ def test_loop__coverage_that_slipped_is_mended_without_being_asked(place: Rememb
         if seen.verdict.action == "recalibrate":
             slipped = slipped or coverage(place, now, 10)
             came_to = act(place, "recalibrate", now, "breach.recalibrate")
-            assert isinstance(came_to, Done), came_to
+            assert isinstance(came_to, Acted), came_to
             acted.append((now, came_to))
 
     moved = [done.entry for _, done in acted if done.entry is not None]
