@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
-from model_code.data.set_aside import ASIDE, latest_marks, set_aside_by_hand, take_back
+from model_code.data.set_aside import ASIDE, Stretch, latest_marks, set_aside_by_hand, take_back
 from model_code.errors import ConfigurationError, EvenkeelError
 from model_code.installation import Installation
 from model_code.ledger import Entry
@@ -39,22 +39,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def act(place: Installation, options: argparse.Namespace, now: datetime) -> str:
     """Mark the rows and keep it in the ledger; what was done, in a line."""
-    start, end, usecase = options.start, options.end, options.usecase
-    entities = options.entity or None
-    moved = ACTS[options.verb](place.store, usecase, options.feed, start, end, now, options.why, entities=entities)
-    done = f"{options.feed}: {moved} rows from {start.isoformat()} to {end.isoformat()}"
+    stretch = Stretch(options.feed, options.start, options.end, options.entity)
+    moved = ACTS[options.verb](place.store, options.usecase, stretch, now, options.why)
+    start, end = stretch.start.isoformat(), stretch.end.isoformat()
+    done = f"{stretch.feed}: {moved} rows from {start} to {end}"
     if moved:
-        evidence = {"feed": options.feed, "start": start.isoformat(), "end": end.isoformat(), "rows": moved}
-        action, scope = options.verb.replace("-", " "), tuple(entities or ())
         place.ledger.append(
             Entry(
                 phase="note",
-                usecase=usecase,
-                action=action,
+                usecase=options.usecase,
+                action=options.verb.replace("-", " "),
                 actor=options.actor,
                 reason=f"{done}: {options.why}",
-                scope=scope,
-                evidence=evidence,
+                scope=tuple(stretch.entities or ()),
+                evidence={"feed": stretch.feed, "start": start, "end": end, "rows": moved},
                 at=now,
             )
         )

@@ -6,6 +6,7 @@ model_code.data.aside` is a person's command for it.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pandas as pd
@@ -39,42 +40,33 @@ def set_aside(store: ObservationStore, usecase: str, faults: Sequence[DataFault]
     return sum(_set_aside(store, usecase, fault, now) for fault in faults if fault.kind != "missing")
 
 
-def take_back(
-    store: ObservationStore,
-    usecase: str,
-    feed: str,
-    start: datetime,
-    end: datetime,
-    now: datetime,
-    why: str,
-    *,
-    entities: Sequence[str] | None = None,
-) -> int:
-    """The rows with `start <= time < end` count again from `now` on; how many did not before.
+@dataclass(frozen=True)
+class Stretch:
+    """Rows that a person names.
 
-    Args:
-        entities: Whose rows. Default: everybody's.
+    Attributes:
+        feed: Whose table.
+        start: First time of the rows (aware).
+        end: First time after them.
+        entities: Whose rows; None: everybody's.
     """
-    aside = aside_at(store.quarantined(usecase, feed), now)
-    rows = store.as_of(usecase, feed, now, start=start, end=end, entities=entities)
-    return _mark(store, usecase, feed, rows[_keys(rows).isin(_keys(aside))], f"{BACK} {now.isoformat()}: {why}", now)
+
+    feed: str
+    start: datetime
+    end: datetime
+    entities: Sequence[str] | None = None
 
 
-def set_aside_by_hand(
-    store: ObservationStore,
-    usecase: str,
-    feed: str,
-    start: datetime,
-    end: datetime,
-    now: datetime,
-    why: str,
-    *,
-    entities: Sequence[str] | None = None,
-) -> int:
-    """The rows with `start <= time < end` are no truth from `now` on, those taken back included; how many were before."""
-    rows = store.as_of(usecase, feed, now, start=start, end=end, entities=entities)
-    fresh = without(rows, aside_at(store.quarantined(usecase, feed), now))
-    return _mark(store, usecase, feed, fresh, f"{ASIDE} {now.isoformat()}: {why}", now)
+def take_back(store: ObservationStore, usecase: str, stretch: Stretch, now: datetime, why: str) -> int:
+    """The rows count again from `now` on; how many did not before."""
+    aside, _ = _parted(store, usecase, stretch, now)
+    return _mark(store, usecase, stretch.feed, aside, f"{BACK} {now.isoformat()}: {why}", now)
+
+
+def set_aside_by_hand(store: ObservationStore, usecase: str, stretch: Stretch, now: datetime, why: str) -> int:
+    """The rows are no truth from `now` on, those taken back included; how many were before."""
+    _, counted = _parted(store, usecase, stretch, now)
+    return _mark(store, usecase, stretch.feed, counted, f"{ASIDE} {now.isoformat()}: {why}", now)
 
 
 def marks_of(quarantined: pd.DataFrame) -> pd.DataFrame:
@@ -111,6 +103,13 @@ def _set_aside(store: ObservationStore, usecase: str, fault: DataFault, now: dat
     rows = store.as_of(usecase, fault.feed, now, start=start, end=now, entities=entities)
     fresh = without(rows, latest_marks(store.quarantined(usecase, fault.feed), now)[KEY])
     return _mark(store, usecase, fault.feed, fresh, f"{ASIDE} {now.isoformat()}: {fault.text}", now)
+
+
+def _parted(store: ObservationStore, usecase: str, stretch: Stretch, now: datetime) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of a stretch as known now: those that are set aside, those that count."""
+    rows = store.as_of(usecase, stretch.feed, now, start=stretch.start, end=stretch.end, entities=stretch.entities)
+    aside = _keys(rows).isin(_keys(aside_at(store.quarantined(usecase, stretch.feed), now)))
+    return rows[aside], rows[~aside]
 
 
 def _mark(store: ObservationStore, usecase: str, feed: str, rows: pd.DataFrame, reason: str, now: datetime) -> int:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from model_code.data import aside
-from model_code.data.set_aside import aside_at, set_aside, take_back
+from model_code.data.set_aside import Stretch, aside_at, set_aside, take_back
 from model_code.evidence import DataFault
 from model_code.installation import Installation
 from tests.trained import PRESENT, installation
@@ -85,7 +85,7 @@ def test_take_back__the_rows_count_again_and_the_fault_takes_only_others(place: 
     before, name = truth(place), place.usecase.name
     marked = set_aside(place.store, name, [fault()], PRESENT)
 
-    back = take_back(place.store, name, "load", PRESENT - 9 * DAY, PRESENT, PRESENT + DAY, "the meter was right")
+    back = take_back(place.store, name, Stretch("load", PRESENT - 9 * DAY, PRESENT), PRESENT + DAY, "the meter was right")
 
     assert back == marked
     assert truth(place, PRESENT + DAY).equals(before)
@@ -101,7 +101,8 @@ def test_take_back__of_one_entity_leaves_the_others_aside(place: Installation) -
     name, (one, *_) = place.usecase.name, sorted(truth(place)["entity"].unique())
     set_aside(place.store, name, [fault()], PRESENT)
 
-    take_back(place.store, name, "load", PRESENT - 9 * DAY, PRESENT, PRESENT + DAY, "its meter was right", entities=[one])
+    stretch = Stretch("load", PRESENT - 9 * DAY, PRESENT, [one])
+    take_back(place.store, name, stretch, PRESENT + DAY, "its meter was right")
 
     assert set(aside_at(marks(place), PRESENT + DAY)["entity"]) == set(truth(place)["entity"]) - {one}
 
