@@ -7,7 +7,7 @@ import pandas as pd
 
 from flows.rollout_plan import plan_of
 from flows.rollout_record import Rollout, RolloutRecord
-from flows.rollout_watch import Tell, Watch
+from flows.rollout_watch import POLL_SECONDS, Tell, Watch
 from model_code.errors import PromotionRefused, RolloutError
 from model_code.installation import Installation
 from model_code.ledger import Entry
@@ -72,12 +72,21 @@ class Course:
         metrics: Where callers' experience is read; None where nobody gathers it.
         tell: Told of each look.
         ask: Asks a person before the promotion, where the use case wants one.
+        poll_seconds: Between two looks at a step.
     """
 
     def __init__(
-        self, place: Installation, target: Target, metrics: Prometheus | None, *, tell: Tell, ask: Ask = unasked
+        self,
+        place: Installation,
+        target: Target,
+        metrics: Prometheus | None,
+        *,
+        tell: Tell,
+        ask: Ask = unasked,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self._place, self._target, self._metrics, self._tell, self._ask = place, target, metrics, tell, ask
+        self._poll_seconds = poll_seconds
         self._usecase = place.usecase.name
         self._rules = place.usecase.spec.rollout
 
@@ -126,7 +135,7 @@ class Course:
     def _go_through(self, record: RolloutRecord, rollout: Rollout) -> Entry:
         """Every step that was not passed yet, then the promotion."""
         plan, champion = rollout.plan, self._place.registry.version_of(self._usecase, "champion")
-        watch = _watch(self._place, self._target, self._metrics, rollout, self._tell)
+        watch = self._watch(rollout)
         if champion == plan.challenger:  # killed between the promotion and its end
             return self._promotion(rollout)
         if champion != plan.champion:
@@ -144,6 +153,17 @@ class Course:
             if step.name not in rollout.passed:
                 self._pass(step, watch, record, rollout)
         return self._promote(rollout, watch)
+
+    def _watch(self, rollout: Rollout) -> Watch:
+        """With the evidence that earlier steps left in the ledger."""
+        made = Watch(
+            self._place, self._target, self._metrics, rollout.plan, rollout.id, self._tell, poll_seconds=self._poll_seconds
+        )
+        if all(step.kind != "shadow" for step in rollout.plan.steps):
+            made.shadow = ShadowComparison(requests=0)
+        for seen in rollout.passed.values():
+            made.shadow, made.paired = seen.shadow or made.shadow, seen.replay or made.paired
+        return made
 
     def _pass(self, step: Step, watch: Watch, record: RolloutRecord, rollout: Rollout) -> None:
         """Make a step and let it be judged."""
@@ -225,13 +245,3 @@ class Course:
                 hint="somebody moved the alias by hand; promote the version that should reign",
             )
         return moves[-1]
-
-
-def _watch(place: Installation, target: Target, metrics: Prometheus | None, rollout: Rollout, tell: Tell) -> Watch:
-    """With the evidence that earlier steps left in the ledger."""
-    made = Watch(place, target, metrics, rollout.plan, rollout.id, tell)
-    if all(step.kind != "shadow" for step in rollout.plan.steps):
-        made.shadow = ShadowComparison(requests=0)
-    for seen in rollout.passed.values():
-        made.shadow, made.paired = seen.shadow or made.shadow, seen.replay or made.paired
-    return made

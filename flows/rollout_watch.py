@@ -33,6 +33,7 @@ class Watch:
         plan: What is rolled out.
         rollout: Identity of the rollout.
         tell: Told of each look.
+        poll_seconds: Between two looks.
         shadow: What the shadow answered, once it did.
         paired: The paired replay, once it was made.
     """
@@ -43,6 +44,7 @@ class Watch:
     plan: Plan
     rollout: str
     tell: Tell
+    poll_seconds: float = POLL_SECONDS
     shadow: ShadowComparison | None = None
     paired: PairedReplay | None = None
     _track: Staged = field(default="canary")
@@ -66,7 +68,7 @@ class Watch:
             self.tell(step, verdict, seen)
             if verdict.decision != "wait":
                 return verdict, seen
-            time.sleep(POLL_SECONDS)
+            time.sleep(self.poll_seconds)
 
     def compare_shadow(self) -> None:
         """Replay callers' requests to the shadow."""
@@ -96,7 +98,7 @@ class Watch:
         while self._read(HEARD_SECONDS) is None:
             if time.monotonic() >= deadline:
                 return False
-            time.sleep(POLL_SECONDS)
+            time.sleep(self.poll_seconds)
         return True
 
     def _seen(self, step: Step, seconds: float) -> StepEvidence:
@@ -115,5 +117,5 @@ class Watch:
                 return None
             if found is not None and found.ready and found.bundle == self.plan.challenger_bundle:
                 return True
-            time.sleep(POLL_SECONDS / UNREADY_LOOKS)
+            time.sleep(self.poll_seconds / UNREADY_LOOKS)
         return False

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from flows import rollout_watch
 from flows.rollout_course import Course, Outcome, Request
 from flows.rollout_record import Rollout, RolloutRecord
 from model_code.errors import PromotionRefused, RolloutError
@@ -45,7 +44,7 @@ class World:
     metrics: Metrics | None = field(default_factory=Metrics)
 
     def roll(self, who: str) -> Outcome:
-        course = Course(self.place, self.target, self.metrics, tell=lambda *_: None)  # type: ignore[arg-type]
+        course = Course(self.place, self.target, self.metrics, tell=lambda *_: None, poll_seconds=0.05)  # type: ignore[arg-type]
         return course.run(Request(VERSIONS[who], "a test", "to see"), self.place.present(None))
 
     def champion(self) -> tuple[str | None, str]:
@@ -58,8 +57,7 @@ class World:
 
 
 @pytest.fixture
-def world(contenders: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr(rollout_watch, "POLL_SECONDS", 0.05)
+def world(contenders: Served, tmp_path: Path) -> Iterator[World]:
     place = copy_of(contenders.place, tmp_path / "home")
     yield World(place, PretendedTarget(place.pointers, contenders.urls))
     place.sql.dispose()
