@@ -39,11 +39,12 @@ class PlatformImage(BaseModel):
     bill: Path
 
 
-def write_platform_context(folder: Path) -> str:
+def write_platform_context(folder: Path, requirements: Path = REQUIREMENTS) -> str:
     """Write the build context; its tag follows from its content.
 
     Args:
         folder: Where to; an earlier one is replaced.
+        requirements: Lock file of the packages.
 
     Returns:
         The tag: the same code, charts and packages, the same tag.
@@ -52,7 +53,7 @@ def write_platform_context(folder: Path) -> str:
     folder.mkdir(parents=True)
     for path in (*(PLATFORM / name for name in ("Dockerfile", "helm.txt", "helm.py", "s3.txt")), IMAGE / "trim.py"):
         shutil.copyfile(path, folder / path.name)
-    shutil.copyfile(REQUIREMENTS, folder / "requirements.txt")
+    shutil.copyfile(requirements, folder / "requirements.txt")
     code = {"app/prefect.yaml": (CHECKOUT / "prefect.yaml").read_bytes()}
     for part in CODE:
         code |= files_below(CHECKOUT / part, f"app/{part}")

