@@ -1,25 +1,18 @@
 """A small use case with a champion, a version a tenth better and one a tenth worse, none of which saw the latest four weeks."""
 
 import shutil
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
 from flows.stack.templates import copy_templates
-from model_code.bundle import BundleContents, BundleRef, Inputs
-from model_code.calibration import Calibration
-from model_code.cases import build_cases
-from model_code.data.known import KnownHistory
+from model_code.bundle import BundleRef
 from model_code.installation import Installation
-from model_code.models import make_model
 from model_code.settings import Settings
 from tests.conftest import free_port
 from tests.services import tiny
 
 NAME = "tiny_rollout"
-TRAINED = datetime(2024, 3, 20, 0, 30, tzinfo=UTC)
+TRAINED = tiny.PRESENT
 PRESENT = TRAINED + timedelta(days=31)
 ORIGINS = 28
 # What every answer is off by, in MW: on these origins, each step is a tenth of the champion's loss.
@@ -38,11 +31,8 @@ rollout:
 
 def write_usecase(root: Path, name: str = NAME, rules: str = RULES) -> None:
     """The use case's folder below `root`."""
-    folder = root / name
-    folder.mkdir(parents=True)
     spec = tiny.SPEC.replace(f"name: {tiny.NAME}", f"name: {name}").replace(tiny.PRESENT.isoformat(), PRESENT.isoformat())
-    (folder / "usecase.yaml").write_text(spec + rules)
-    (folder / "features.py").write_text(tiny.FEATURES)
+    tiny.write_usecase(root, name, spec + rules)
 
 
 def with_truth(place: Installation, until: datetime = PRESENT) -> None:
@@ -52,28 +42,7 @@ def with_truth(place: Installation, until: datetime = PRESENT) -> None:
 
 def contender(place: Installation, off: float, trained: datetime = TRAINED) -> BundleRef:
     """A ridge whose answers are off by so many MW, calibrated like any other."""
-    spec, history = place.usecase.spec, KnownHistory.load(place.usecase, place.store, trained)
-    origins = [pd.Timestamp(tiny.FIRST) + pd.Timedelta(days=day) for day in range(4, 18)]
-    cases = build_cases(place.usecase, history, origins)
-    truth = cases.truth(history.truth(trained))
-    model = make_model("ridge", {}, baseline=spec.baseline, seed=1)
-    model.fit(cases.features, truth + off, None)
-    value, steps = model.predict(cases.features), cases.rows["step"].to_numpy()
-    contents = BundleContents(
-        usecase=place.usecase,
-        model=model,
-        feature_columns=list(cases.features.columns),
-        calibration=Calibration.fit(spec.interval, steps, truth - value, value),
-        profile={"unit": "MW", "loss": float(np.abs(truth - value).mean())},
-        lineage=place.lineage(),
-        trained_until=trained,
-        seed=1,
-        golden_features=cases.features.head(8),
-        golden_lead=steps[:8],
-        inputs=Inputs.of(cases.features),
-        training_parameters={"family": "ridge"},
-    )
-    return place.bundles.write(contents)
+    return tiny.make_bundle(place, "ridge", off=off, trained=trained)
 
 
 def register(place: Installation, ref: BundleRef) -> str:

@@ -56,11 +56,11 @@ def build(known, origin, rows, spec):
 '''
 
 
-def write_usecase(root: Path) -> None:
+def write_usecase(root: Path, name: str = NAME, spec: str = SPEC) -> None:
     """The use case's folder below `root`."""
-    folder = root / NAME
+    folder = root / name
     folder.mkdir(parents=True)
-    (folder / "usecase.yaml").write_text(SPEC)
+    (folder / "usecase.yaml").write_text(spec)
     (folder / "features.py").write_text(FEATURES)
 
 
@@ -80,15 +80,17 @@ def load_rows(start: datetime, end: datetime) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def make_bundle(place: Installation, family: str, **parameters: float) -> BundleRef:
-    """A fitted, calibrated bundle in the bundle store."""
+def make_bundle(
+    place: Installation, family: str, *, off: float = 0.0, trained: datetime = PRESENT, **parameters: float
+) -> BundleRef:
+    """A fitted, calibrated bundle in the bundle store, whose answers are off by so many MW."""
     spec = place.usecase.spec
-    history = KnownHistory.load(place.usecase, place.store, PRESENT)
+    history = KnownHistory.load(place.usecase, place.store, trained)
     origins = [pd.Timestamp(FIRST) + pd.Timedelta(days=day) for day in range(4, 18)]
     cases = build_cases(place.usecase, history, origins)
-    truth = cases.truth(history.truth(PRESENT))
+    truth = cases.truth(history.truth(trained))
     model = make_model(family, parameters, baseline=spec.baseline, seed=1)
-    model.fit(cases.features, truth, None)
+    model.fit(cases.features, truth + off, None)
     value, steps = model.predict(cases.features), cases.rows["step"].to_numpy()
     contents = BundleContents(
         usecase=place.usecase,
@@ -97,7 +99,7 @@ def make_bundle(place: Installation, family: str, **parameters: float) -> Bundle
         calibration=Calibration.fit(spec.interval, steps, truth - value, value),
         profile={"unit": "MW", "loss": float(np.abs(truth - value).mean())},
         lineage=place.lineage(),
-        trained_until=PRESENT,
+        trained_until=trained,
         seed=1,
         golden_features=cases.features.head(8),
         golden_lead=steps[:8],
