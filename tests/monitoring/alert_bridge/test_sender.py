@@ -1,0 +1,158 @@
+"""What the bridge sends, when again, and what becomes of it when Prefect is away."""
+
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+
+from monitoring.alert_bridge.prefect_api import PrefectApi
+from monitoring.alert_bridge.sender import ACTING, FIRST_RESEND, LEASE, MOST_SENT, RUN_IS_DEAD, Sender, event_id
+from tests.bridge_process import alert
+from tests.monitoring.alert_bridge.bridge import NOON, Clock, kept
+from tests.monitoring.alert_bridge.fake_prefect import PrefectServer, run
+
+
+def test_looks_under_way__counts_what_waits_for_a_person_however_long(prefect: PrefectServer) -> None:
+    long_ago = datetime.now(UTC) - 2 * RUN_IS_DEAD
+    with PrefectApi(prefect.url) as api:
+        prefect.runs = [run("demand", began=long_ago)]
+        dead = api.looks_under_way(ACTING, "demand", RUN_IS_DEAD)
+        prefect.runs = [run("demand", "PAUSED", began=long_ago)]
+
+        assert (dead, api.looks_under_way(ACTING, "demand", RUN_IS_DEAD)) == (False, True)
+
+
+def test_send_due__makes_one_event_that_says_where_to_look(
+    engine: sa.Engine, sender: Sender, prefect: PrefectServer, clock: Clock
+) -> None:
+    kept(engine, clock, alert("demand", series="VIC"))
+
+    assert (sender.send_due(), sender.send_due()) == (1, 0)
+
+    (event,) = prefect.events
+    assert event["event"] == "evenkeel.alert.EvenkeelLossRatioBreach"
+    assert event["resource"] == {"prefect.resource.id": "evenkeel.usecase.demand", "evenkeel.usecase": "demand"}
+    assert (event["payload"]["severity"], event["payload"]["labels"]["series"]) == ("page", "VIC")
+    assert event["payload"]["annotations"] == {"summary": "EvenkeelLossRatioBreach of demand"}
+
+
+def test_send_due__with_prefect_away_tries_again_later_and_loses_nothing(
+    engine: sa.Engine, sender: Sender, prefect: PrefectServer, clock: Clock
+) -> None:
+    incidents = kept(engine, clock, alert("demand"))
+    prefect.broken = True
+    waits = []
+    for _ in range(8):
+        sender.send_due()
+        (incident,) = incidents.all()
+        assert incident.due_at is not None
+        waits.append((incident.due_at - clock.now).total_seconds())
+        clock.now = incident.due_at
+
+    prefect.broken = False
+    sender.send_due()
+
+    assert waits == [1, 2, 4, 8, 16, 30, 30, 30]
+    assert (incident.failures, "on fire" in str(incident.error)) == (8, True)
+    assert len(prefect.events) == 1
+    assert incidents.all()[0].error is None
+
+
+def test_send_due__with_prefect_away_asks_it_once_for_a_flock(
+    engine: sa.Engine, sender: Sender, prefect: PrefectServer, clock: Clock
+) -> None:
+    incidents = kept(engine, clock, *[alert(f"demand{letter}") for letter in "abcde"])
+    prefect.broken = True
+
+    sender.send_due()
+
+    assert sum(each.failures for each in incidents.all()) == 1
+    assert {each.due_at for each in incidents.all()} == {clock.now + timedelta(seconds=1)}
+
+
+def test_send_due__after_a_lost_answer_sends_the_same_event(
+    engine: sa.Engine, sender: Sender, prefect: PrefectServer, clock: Clock
+) -> None:
+    incidents = kept(engine, clock, alert("demand"))
+    (before,) = incidents.claim(clock(), LEASE)  # who was killed right after Prefect took the event
+    clock.forward(LEASE)
+
+    sender.send_due()
+
+    assert prefect.events[0]["id"] == str(event_id(before))
+
+
+def test_send_due__waits_for_a_run_under_way(engine: sa.Engine, sender: Sender, prefect: PrefectServer, clock: Clock) -> None:
+    kept(engine, clock, alert("demand"))
+    prefect.runs = [run("demand")]
+    sender.send_due()
+    waited = len(prefect.events)
+    clock.forward(timedelta(seconds=1))
+    prefect.runs = [run("another"), run("demand", began=datetime.now(UTC) - RUN_IS_DEAD)]
+    sender.send_due()
+
+    assert (waited, len(prefect.events)) == (0, 1)
+
+
+def test_send_due__sends_again_until_a_flow_has_looked(
+    engine: sa.Engine, sender: Sender, prefect: PrefectServer, clock: Clock
+) -> None:
+    incidents = kept(engine, clock, alert("demand"))
+    sender.send_due()
+    clock.forward(FIRST_RESEND)
+    sender.send_due()
+    incidents.looked("demand", clock.now, "flow run 1", clock.now)
+    clock.forward(timedelta(days=1))
+
+    assert sender.send_due() == 0
+    assert len({event["id"] for event in prefect.events}) == len(prefect.events) == 2
+
+
+def test_send_due__gives_up_after_many_events_and_says_so(
+    engine: sa.Engine, sender: Sender, prefect: PrefectServer, clock: Clock
+) -> None:
+    incidents = kept(engine, clock, alert("demand"))
+    for _ in range(MOST_SENT + 1):
+        sender.send_due()
+        clock.forward(timedelta(hours=1))
+
+    assert len(prefect.events) == MOST_SENT
+    assert "no flow looked at it" in str(incidents.all()[0].error)
+    assert incidents.all(waiting=True) == []
+
+
+def test_overdue_since__is_told_of_what_prefect_never_took_or_no_run_came_of(
+    engine: sa.Engine, sender: Sender, prefect: PrefectServer, clock: Clock
+) -> None:
+    incidents = kept(engine, clock, alert("demand"))
+    told = [incidents.overdue_since()]
+    for _ in range(MOST_SENT + 1):
+        sender.send_due()
+        told.append(incidents.overdue_since())
+        clock.forward(timedelta(hours=1))
+    kept(engine, clock, alert("demand", status="resolved"))
+
+    assert told == [NOON, None, None, *[NOON] * (MOST_SENT - 1)]
+    assert incidents.overdue_since() is None
+
+
+def test_send_due__of_an_alert_of_no_use_case_waits_for_no_look(
+    engine: sa.Engine, sender: Sender, prefect: PrefectServer, clock: Clock
+) -> None:
+    incidents = kept(engine, clock, alert(None, "EvenkeelExporterDown"))
+
+    sender.send_due()
+
+    assert prefect.events[0]["resource"] == {"prefect.resource.id": "evenkeel.installation"}
+    assert incidents.all(waiting=True) == []
+
+
+def test_send_due__of_one_resolved_in_time_is_not_repeated(
+    engine: sa.Engine, sender: Sender, prefect: PrefectServer, clock: Clock
+) -> None:
+    kept(engine, clock, alert("demand"))
+    sender.send_due()
+    kept(engine, clock, alert("demand", status="resolved"))
+    clock.forward(FIRST_RESEND)
+    sender.send_due()
+
+    assert len(prefect.events) == 1
