@@ -1,7 +1,6 @@
 """Object stores as server processes of this machine: S3 by moto, Google Cloud Storage by an emulator with an XML front."""
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from pathlib import Path
 import boto3
 import httpx
 import pytest
+
+from tests.conftest import free_port
 
 FRONT = Path(__file__).parents[1] / "gcs_xml.py"
 
@@ -26,12 +27,6 @@ def server(*command: str) -> Iterator[subprocess.Popen[str]]:
         running.wait()
         if running.stdout:
             running.stdout.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(url: str) -> None:
