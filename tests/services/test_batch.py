@@ -13,16 +13,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as arrow_csv
-import pyarrow.parquet as parquet
 import pytest
 
 from model_code.bundle import Predicted, load_bundle, write_bundle
 from model_code.errors import EvenkeelError, InvalidRequest, StoreError
 from services.forecaster.batch import BatchLimits, Chunk, FileKind, Layout, answer_batch, kind_of, kind_wanted
 from tests.bundle_cases import little_contents
+from tests.services.batch_files import KINDS, packed, unpacked
 
-KINDS = list(FileKind)
 LAYOUT = Layout(features=("warm", "windy"), steps=3, entities=("north", "south"))
 LIMITS = BatchLimits(chunk_rows=4, parallel=2)
 Answer = Callable[[Chunk], Awaitable[Predicted]]
@@ -39,29 +37,6 @@ def rows(count: int = 10, **changed: Any) -> pa.Table:
         "warm": pa.array([None if number == 2 else float(number) for number in numbers], pa.float64()),
     }
     return pa.table({name: column for name, column in (columns | changed).items() if column is not None})
-
-
-def packed(table: pa.Table, kind: FileKind, **options: Any) -> bytes:
-    """The table as a file."""
-    sink = io.BytesIO()
-    if kind is FileKind.CSV:
-        arrow_csv.write_csv(table, sink)
-    elif kind is FileKind.PARQUET:
-        parquet.write_table(table, sink, **options)
-    else:
-        make = pa.ipc.new_stream if kind is FileKind.ARROW_STREAM else pa.ipc.new_file
-        with make(sink, table.schema, options=pa.ipc.IpcWriteOptions(**options)) as writer:
-            writer.write_table(table, max_chunksize=3)
-    return sink.getvalue()
-
-
-def unpacked(content: bytes, kind: FileKind) -> pa.Table:
-    source = io.BytesIO(content)
-    if kind is FileKind.CSV:
-        return arrow_csv.read_csv(source)
-    if kind is FileKind.PARQUET:
-        return parquet.read_table(source)
-    return (pa.ipc.open_stream if kind is FileKind.ARROW_STREAM else pa.ipc.open_file)(source).read_all()
 
 
 async def adding(chunk: Chunk) -> Predicted:

@@ -11,19 +11,8 @@ import pyarrow as pa
 import pytest
 
 from services.forecaster.batch import FileKind
+from tests.services.batch_files import KINDS, packed, table, unpacked
 from tests.services.conftest import Served
-from tests.services.test_batch import KINDS, packed, unpacked
-
-
-def table(count: int = 200, **changed: Any) -> pa.Table:
-    numbers = np.arange(count)
-    columns: dict[str, Any] = {
-        "yesterday": pa.array([None if number == 7 else 50.0 + number % 50 for number in numbers]),
-        "before": pa.array(51.0 + numbers % 50),
-        "lead": pa.array(numbers % 4),
-        "id": pa.array(numbers),
-    }
-    return pa.table(columns | changed)
 
 
 def post(served: Served, rows: pa.Table, kind: FileKind = FileKind.PARQUET, **headers: str) -> httpx.Response:

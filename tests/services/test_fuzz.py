@@ -23,9 +23,8 @@ from schemathesis.specs.openapi.checks import (
 
 from services.forecaster.batch import FileKind
 from tests.services import tiny
+from tests.services.batch_files import packed, table
 from tests.services.conftest import Served
-from tests.services.test_batch import packed
-from tests.services.test_batch_http import table
 
 SEED = 20261121
 CHECKS = [
