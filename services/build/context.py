@@ -13,6 +13,7 @@ from services.build.release import Release
 
 CHECKOUT = Path(__file__).parents[2]
 IMAGE = CHECKOUT / "services" / "image"
+SHARED = ("trim.py", "pip.sh")  # what every image's build runs
 WITHOUT_LIBRARY = {"naive", "ridge"}
 CODE = ("model_code", "services")  # of the Bento; its own notes beside them name the folder that it was built in
 ON_GPU = {"xgboost", "lstm"}
@@ -50,7 +51,7 @@ def write_context(release: Release, bento: Path, folder: Path, *, gpu: bool = Fa
     requirements = requirements_of(release.family, gpu=gpu)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for name in ("Dockerfile", "trim.py"):
+    for name in ("Dockerfile", *SHARED):
         shutil.copyfile(IMAGE / name, folder / name)
     shutil.copyfile(requirements, folder / "requirements.txt")
     code = {name: content for part in CODE for name, content in files_below(bento / "src" / part, f"app/{part}").items()}

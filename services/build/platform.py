@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from services.build.archive import files_below, write_archive
-from services.build.context import CHECKOUT, IMAGE, digest
+from services.build.context import CHECKOUT, IMAGE, SHARED, digest
 from services.build.engine import Engine
 from services.build.image import BASE, build_checked
 from services.build.sbom import write_bill_with
@@ -51,7 +51,8 @@ def write_platform_context(folder: Path, requirements: Path = REQUIREMENTS) -> s
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for path in (*(PLATFORM / name for name in ("Dockerfile", "helm.txt", "helm.py", "s3.txt")), IMAGE / "trim.py"):
+    own = (PLATFORM / name for name in ("Dockerfile", "helm.txt", "helm.py", "s3.txt"))
+    for path in (*own, *(IMAGE / name for name in SHARED)):
         shutil.copyfile(path, folder / path.name)
     shutil.copyfile(requirements, folder / "requirements.txt")
     code = {"app/prefect.yaml": (CHECKOUT / "prefect.yaml").read_bytes()}

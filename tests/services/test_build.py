@@ -18,12 +18,13 @@ from model_code.specification import Candidate
 from services.build.__main__ import main
 from services.build.archive import write_archive
 from services.build.bento import bundle_in
-from services.build.context import ON_GPU, requirements_of, write_context
+from services.build.context import IMAGE, ON_GPU, requirements_of, write_context
 from services.build.engine import Engine, EngineError
 from services.build.image import prepare
 from services.build.release import Release, release_of
 from services.build.sbom import write_bill
 from tests import trained
+from tests.services.copied import copied_by
 
 ROOT = Path(__file__).parents[2]
 LOCKS = sorted((ROOT / "requirements").glob("serving*.txt"))
@@ -89,6 +90,10 @@ def test_context__has_the_code_of_the_service_and_nothing_of_the_machine(packed:
     )
     assert [name for name in names if re.search(r"__pycache__|flows|monitoring|tests/|services/rollout", name)] == []
     assert str(ROOT).encode() not in content
+
+
+def test_context__has_what_the_build_copies(packed: tuple[Release, Path]) -> None:
+    assert copied_by(IMAGE / "Dockerfile") <= {path.name for path in (packed[1] / "context").iterdir()}
 
 
 def test_context__is_the_same_bytes_for_the_same_release(packed: tuple[Release, Path], tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from services.build import platform
 from services.build.context import CHECKOUT
 from services.build.sbom import write_bill_with
 from services.image.platform import helm
+from tests.services.copied import copied_by
 
 LOCKED = re.compile(r"^([a-z0-9._-]+)(?:\[.*\])?==(\S+)(?: ;.*)? \\$", re.MULTILINE)
 
@@ -46,6 +47,12 @@ def test_context__of_other_packages_has_another_tag(tmp_path: Path) -> None:
     other.write_text("# none\n")
 
     assert platform.write_platform_context(tmp_path / "two", other) != before
+
+
+def test_context__has_what_the_build_copies(tmp_path: Path) -> None:
+    platform.write_platform_context(tmp_path / "context")
+
+    assert copied_by(platform.PLATFORM / "Dockerfile") <= {path.name for path in (tmp_path / "context").iterdir()}
 
 
 def test_context__has_the_code_of_every_deployment_and_the_chart_that_flows_install(tmp_path: Path) -> None:
