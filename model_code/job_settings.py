@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings
+
+from model_code.settings_group import SettingsGroup
 
 NAMES = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?( +|$))*$"
 MOUNTS = r"^((configmap|secret|claim)/[a-z0-9]([-a-z0-9.]*[a-z0-9])?=/\S+( +|$))*$"
 
 
-class JobSettings(BaseSettings):
+class JobSettings(SettingsGroup):
     """Read by `python -m flows.cluster register`, which writes them into the work pools; the runs themselves need none."""
 
     job_image: str = Field(

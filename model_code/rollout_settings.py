@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
-from pydantic_settings import BaseSettings
+
+from model_code.settings_group import SettingsGroup
 
 NAME = r"^([a-z0-9]([-a-z0-9]{0,51}[a-z0-9])?)?$"
 
 
-class RolloutSettings(BaseSettings):
+class RolloutSettings(SettingsGroup):
     """Read by `python -m services.rollout` and the flows that deploy."""
 
     target: Literal["local", "helm", "kserve"] = Field(

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from model_code.errors import ConfigurationError, EvenkeelError
 from model_code.pointer import Pointers
-from model_code.settings import PREFIX, Settings
+from model_code.settings import Settings
+from model_code.settings_group import PREFIX
 from model_code.sql import engine
 
 DEMO = "demo"  # folder of the demo's installation within HOME

@@ -20,7 +20,8 @@ from flows.stack.local import LocalStack
 from flows.stack.parts import environment
 from model_code.errors import EvenkeelError
 from model_code.installation import Installation
-from model_code.settings import PREFIX, Settings
+from model_code.settings import Settings
+from model_code.settings_group import PREFIX
 from services.rollout.local.service import LocalService
 
 PORTS = ("SERVICE_PORT", "PREFECT_PORT", "EXPORTER_PORT", "MLFLOW_PORT")

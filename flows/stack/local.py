@@ -16,7 +16,8 @@ from flows.stack.daemon import Daemon
 from flows.stack.parts import REPOSITORY, Part, all_parts, environment, launch, taken
 from flows.stack.templates import copy_templates
 from model_code.errors import ConfigurationError
-from model_code.settings import PREFIX, Settings
+from model_code.settings import Settings
+from model_code.settings_group import PREFIX
 from monitoring.prometheus.programs import PACKAGES
 
 PARTS = ("prefect", "zygote", "worker", "mlflow", "exporter", "bridge", "reports", "alertmanager", "prometheus", "service")

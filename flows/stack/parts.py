@@ -13,7 +13,8 @@ from http import HTTPStatus
 from pathlib import Path
 
 from model_code import logs
-from model_code.settings import PREFIX, Settings
+from model_code.settings import Settings
+from model_code.settings_group import PREFIX
 from monitoring.prometheus import configuration
 from monitoring.prometheus.programs import alertmanager_command, prometheus_command
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from pydantic_core import PydanticUndefined
 
-from model_code.settings import PREFIX, Settings
+from model_code.settings import Settings
+from model_code.settings_group import PREFIX
 
 ROOT = Path(__file__).parent.parent.parent
 PACKAGES = ("model_code", "services", "monitoring", "flows", "tests", "benchmarks")
