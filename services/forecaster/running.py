@@ -1,6 +1,5 @@
 """The running service without its HTTP side: the watcher, the handler, the forecasts, and what serves now."""
 
-import gc
 import logging
 import threading
 import time
@@ -14,6 +13,7 @@ from services.forecaster.handler import Handler
 from services.forecaster.identity import new_id
 from services.forecaster.keys import Keys
 from services.forecaster.limits import Limits
+from services.forecaster.memory import settle
 from services.forecaster.messages import ForecastAnswer, ForecastRequest, ModelAnswer
 from services.forecaster.telemetry import Answered, telemetry
 from services.forecaster.watcher import PointerWatcher, Serving
@@ -21,7 +21,6 @@ from services.keeping.opening import open_keeper
 
 PREDICT_THREADS = 2
 WARM_SECONDS = 0.5
-OLD_GENERATION = 1_000  # full collections of a process whose objects live as long as it does are not worth their pauses
 NOT_KEPT = "predictions cannot be kept: "
 logger = logging.getLogger("bentoml.evenkeel")  # below the logger that the server writes to its log
 
@@ -73,10 +72,7 @@ class Running:
     def start(self) -> None:
         """Load the wanted bundle and follow the pointer from now on."""
         self._watcher.start()
-        gc.collect()
-        gc.freeze()
-        young, middle, _ = gc.get_threshold()
-        gc.set_threshold(max(young, 10_000), middle, OLD_GENERATION)
+        settle()
         if self._warm:
             threading.Thread(target=self._warm_forecasts, name="warm-up", daemon=True).start()
 

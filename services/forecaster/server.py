@@ -10,6 +10,7 @@ import uvicorn
 
 from model_code.errors import ConfigurationError
 from model_code.settings import Settings
+from services.forecaster.memory import share_one_heap
 from services.forecaster.wire import ShortHttp
 
 BACKLOG = 2048
@@ -58,6 +59,7 @@ class DrainingServer(uvicorn.Server):
 
 def run_worker(settings: Settings, listening: socket.socket) -> None:
     """Serve on the socket until a signal ends it."""
+    share_one_heap()
     config = uvicorn.Config(
         "services.forecaster.app:create",
         factory=True,
