@@ -326,6 +326,18 @@ def test_platform__objects_of_the_operator_only_where_it_is(helm: str, least: Ob
     assert own == {"ServiceMonitor", "PrometheusRule", "AlertmanagerConfig"}
 
 
+def test_platform__the_watchdog_goes_to_its_own_address_or_to_nobody(helm: str, everything: Objects) -> None:
+    bare = rendered(helm, LEAST, "--api-versions", "monitoring.coreos.com/v1")
+    for objects, receiver in ((bare, "nobody"), (everything, "watchdog")):
+        config = next(each["spec"] for (kind, _), each in objects.items() if kind == "AlertmanagerConfig")
+        first = config["route"]["routes"][0]
+        assert first["matchers"] == [{"name": "alertname", "matchType": "=", "value": "EvenkeelWatchdog"}]
+        assert (first["receiver"], first["repeatInterval"]) == (receiver, first["groupInterval"])
+        assert receiver in [each["name"] for each in config["receivers"]]
+    posted = next(each for each in config["receivers"] if each["name"] == "watchdog")["webhookConfigs"]
+    assert [each["urlSecret"] for each in posted] == [{"name": "watchdog", "key": "address"}]
+
+
 def test_platform__rules_are_those_of_the_repository(everything: Objects) -> None:
     made = yaml.safe_load((FILES / "evenkeel.rules.yaml").read_text())
     carried = everything["PrometheusRule", "victoria"]["spec"]
