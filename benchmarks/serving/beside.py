@@ -11,12 +11,15 @@ from contextlib import ExitStack
 
 from benchmarks.serving.contestants import Contestant
 from benchmarks.serving.rounds import MANY, Figures, Turn
-from benchmarks.serving.server import serving
+from benchmarks.serving.server import Server, serving
 from benchmarks.serving.trained import Trained
 
 NEAREST = ("fastapi", "fastapi-raw", "litestar")  # each of them was the best peer at something
-LOADS = {"single_1": (1, 1), "single_8": (1, 8), "single_64": (1, 64), "rows_1": (MANY, 1), "rows_8": (MANY, 8)}
-SECONDS = 1.0
+LOADS = {  # workers -> name -> rows of a request, connections
+    1: {"single_1": (1, 1), "single_8": (1, 8), "single_64": (1, 64), "rows_1": (MANY, 1), "rows_8": (MANY, 8)},
+    2: {"two_64": (1, 64)},
+}
+SECONDS, PAUSE = 1.0, 0.1
 PORTS = 3  # a server may take neighbours of its port
 
 
@@ -30,22 +33,27 @@ def side_by_side(contestants: Sequence[Contestant], trained: Trained, port: int,
         RuntimeError: One does not answer, answers wrongly, or has not kept what it answered.
     """
     figures: dict[str, list[Figures]] = {contestant.name: [{} for _ in range(turns)] for contestant in contestants}
-    with ExitStack() as stack:
-        servers = [
-            stack.enter_context(serving(contestant, trained, port + PORTS * place, 1))
-            for place, contestant in enumerate(contestants)
-        ]
-        asked = [Turn(server, SECONDS, 1, {}, set()) for server in servers]
-        for name, (rows, connections) in LOADS.items():
-            body = trained.rows[:rows].tolist()
-            for each in asked:
-                each.warm(body)
-            for turn in range(turns):
-                for server, each in zip(servers, asked, strict=True):
-                    each.figures = figures[server.contestant.name][turn]
-                    each.load(f"beside_{name}", body, connections)
-                    time.sleep(0.1)
+    for workers in LOADS:
+        with ExitStack() as stack:
+            servers = [
+                stack.enter_context(serving(contestant, trained, port + PORTS * place, workers))
+                for place, contestant in enumerate(contestants)
+            ]
+            _take_turns(servers, workers, figures, turns)
     return figures
+
+
+def _take_turns(servers: Sequence[Server], workers: int, figures: dict[str, list[Figures]], turns: int) -> None:
+    asked = [Turn(server, SECONDS, workers, {}, set()) for server in servers]
+    for name, (rows, connections) in LOADS[workers].items():
+        body = servers[0].trained.rows[:rows].tolist()
+        for each in asked:
+            each.warm(body)
+        for turn in range(turns):
+            for server, each in zip(servers, asked, strict=True):
+                each.figures = figures[server.contestant.name][turn]
+                each.load(f"beside_{name}", body, connections)
+                time.sleep(PAUSE)
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float, float]:

@@ -54,6 +54,35 @@ def test_goals__tell_the_best_peer_where_it_is_ahead() -> None:
     assert "predictions/s with 1 worker: ahead of every peer | 900 /s; best peer fastapi-raw 1,000 | **missed** |" in told
 
 
+@pytest.mark.parametrize(
+    ("turns", "other", "verdict"),
+    [
+        ([900.0, 700.0, 800.0], 500.0, KEPT),
+        ([600.0, 400.0, 500.0], 500.0, MISSED),
+        ([900.0, 700.0, 800.0], 2_000.0, MISSED),  # one that took no turns was ahead in the rounds
+    ],
+)
+def test_goals__turns_decide_among_those_who_took_them(turns: list[float], other: float, verdict: str) -> None:
+    measured = {"evenkeel": figures(0.2, 900), "litestar": figures(0.3, 1_000), "mlflow": figures(0.9, other)}
+    measured["evenkeel"]["beside_single_64_rate"] = turns
+    measured["litestar"]["beside_single_64_rate"] = [800.0, 600.0, 700.0]
+
+    line = next(line for line in goals(Results(measured)).splitlines() if "with 1 worker" in line)
+
+    times = sorted(one / other for one, other in zip(turns, [800.0, 600.0, 700.0], strict=True))[1]
+    assert f"in turns {times:.2f} × litestar" in line
+    assert line.endswith(f"| {verdict} |")
+
+
+@pytest.mark.parametrize(("p99", "verdict"), [(0.35, KEPT), (0.45, MISSED)])
+def test_goals__tell_whose_slow_answers_come_soonest(p99: float, verdict: str) -> None:
+    ours, peer = {"single_1_p50": [0.2], "single_1_p99": [p99]}, {"single_1_p50": [0.2], "single_1_p99": [0.5]}
+
+    line = next(line for line in goals(Results({"evenkeel": ours, "mlflow": peer})).splitlines() if "p99 ≤ 2" in line)
+
+    assert line.endswith(f"| {p99 / 0.2:.2f} ×; the shortest of a peer: mlflow 2.50 × | {verdict} |")
+
+
 def test_results__are_written_between_the_markers_and_read_again(places: Path) -> None:
     measured = Results({"evenkeel": figures(0.2, 900), "fastapi": figures(0.5, 800)})
     measured.write([OURS, FASTAPI])
