@@ -44,7 +44,8 @@ class Results:
         if not FILE.exists():
             return cls()
         told = json.loads(FILE.read_text())
-        return cls({name: one["rounds"] for name, one in told.items() if name != "machine"}, {})
+        known = {name: one for name, one in told.items() if name != "machine"}
+        return cls({name: one["rounds"] for name, one in known.items()}, {name: one["limits"] for name, one in known.items()})
 
     def forget(self, names: Collection[str], measures: Collection[str]) -> None:
         """Drop what is measured anew."""

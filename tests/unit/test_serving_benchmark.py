@@ -84,7 +84,8 @@ def test_goals__tell_whose_slow_answers_come_soonest(p99: float, verdict: str) -
 
 
 def test_results__are_written_between_the_markers_and_read_again(places: Path) -> None:
-    measured = Results({"evenkeel": figures(0.2, 900), "fastapi": figures(0.5, 800)})
+    limits = {"evenkeel": ["single_64: server"], "fastapi": []}
+    measured = Results({"evenkeel": figures(0.2, 900), "fastapi": figures(0.5, 800)}, limits)
     measured.write([OURS, FASTAPI])
     measured.write([OURS, FASTAPI])
 
@@ -93,7 +94,7 @@ def test_results__are_written_between_the_markers_and_read_again(places: Path) -
     assert text.endswith("after\n")
     assert "old" not in text
     assert "| 0.500 (2.50×) |" in text
-    assert Results.read().figures == measured.figures
+    assert (Results.read().figures, Results.read().limits) == (measured.figures, limits)
     assert (places / "serving.svg").exists()
 
 
