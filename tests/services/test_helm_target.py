@@ -5,41 +5,22 @@ from pathlib import Path
 import pytest
 
 from model_code.errors import RolloutError
-from model_code.pointer import Pointers
 from model_code.settings import Settings
-from model_code.sql import engine
-from services.rollout.base import Busy, Wanted
+from services.rollout.base import Busy
 from services.rollout.helm.target import HelmTarget
 from tests.services.helm_memory import Releases
-from tests.services.kserve_memory import Memory
+from tests.services.two_programs import FIRST, LOAD, SECOND, TwoPrograms
 
-LOAD = "load"
-FIRST, SECOND = (
-    Wanted(usecase=LOAD, version=str(number), bundle=str(number) * 64, image=f"evenkeel-load:{number}") for number in (1, 2)
-)
 NOWHERE = "evenkeel-nowhere:1"
 
 
-class Stand:
-    """Two programs' views of one namespace."""
+class Stand(TwoPrograms):
+    """Both with releases in memory."""
 
     def __init__(self, folder: Path) -> None:
-        self.settings = Settings(home=folder, namespace="models")
-        self.memory = Memory()
+        super().__init__(Settings(home=folder, namespace="models"))
         self.releases = Releases(self.memory)
         self.target, self.other = (HelmTarget(self.settings, self.memory, self.releases) for _ in range(2))
-
-    def point_at(self, wanted: Wanted) -> None:
-        store = engine(self.settings.sql)
-        Pointers(store).move(LOAD, wanted.bundle, None)
-        store.dispose()
-
-    def deployed(self, wanted: Wanted) -> None:
-        self.point_at(wanted)
-        self.target.deploy(wanted, timeout=5)
-
-    def tracks(self) -> dict[str, tuple[str | None, int | None, bool]]:
-        return {each.track: (each.version, each.weight, each.ready) for each in self.target.status(LOAD).tracks}
 
 
 @pytest.fixture

@@ -5,37 +5,21 @@ from pathlib import Path
 import pytest
 
 from model_code.errors import RolloutError
-from model_code.pointer import Pointers
 from model_code.settings import Settings
-from model_code.sql import engine
-from services.rollout.base import Busy, Wanted
+from services.rollout.base import Busy
 from services.rollout.kserve.target import KServeTarget
-from tests.services.kserve_memory import Memory, Rendering
-
-LOAD = "load"
-FIRST, SECOND = (
-    Wanted(usecase=LOAD, version=str(number), bundle=str(number) * 64, image=f"evenkeel-load:{number}") for number in (1, 2)
-)
+from tests.services.kserve_memory import Rendering
+from tests.services.two_programs import FIRST, LOAD, SECOND, TwoPrograms
 
 
-class Stand:
-    """Two programs' views of one namespace."""
+class Stand(TwoPrograms):
+    """Both with what the chart renders, in memory."""
 
     def __init__(self, folder: Path) -> None:
         site = folder / "site.yaml"
         site.write_text("{}")
-        self.settings = Settings(home=folder, namespace="models", helm_values=site)
-        self.memory = Memory()
+        super().__init__(Settings(home=folder, namespace="models", helm_values=site))
         self.target, self.other = (KServeTarget(self.settings, self.memory, Rendering()) for _ in range(2))
-
-    def point_at(self, wanted: Wanted) -> None:
-        store = engine(self.settings.sql)
-        Pointers(store).move(LOAD, wanted.bundle, None)
-        store.dispose()
-
-    def deployed(self, wanted: Wanted) -> None:
-        self.point_at(wanted)
-        self.target.deploy(wanted, timeout=5)
 
 
 @pytest.fixture
@@ -43,16 +27,12 @@ def stand(tmp_path: Path) -> Stand:
     return Stand(tmp_path)
 
 
-def tracks(stand: Stand) -> dict[str, tuple[str | None, int | None, bool]]:
-    return {each.track: (each.version, each.weight, each.ready) for each in stand.target.status(LOAD).tracks}
-
-
 def test_deploy__is_ready_and_again_changes_nothing(stand: Stand) -> None:
     stand.deployed(FIRST)
     before = stand.target.status(LOAD)
 
     assert stand.other.deploy(FIRST, timeout=5) == before
-    assert tracks(stand) == {"stable": ("1", 100, True)}
+    assert stand.tracks() == {"stable": ("1", 100, True)}
     assert before.differs == ()
     assert before.revision == 1
 
@@ -71,7 +51,7 @@ def test_deploy__of_what_cannot_start_brings_back_the_release_before(stand: Stan
     with pytest.raises(RolloutError, match=r"cannot be pulled.*release before it is back"):
         stand.target.deploy(FIRST.model_copy(update={"image": "evenkeel-nowhere:1"}), timeout=30)
 
-    assert tracks(stand) == {"stable": ("1", 100, True)}
+    assert stand.tracks() == {"stable": ("1", 100, True)}
     assert stand.target.status(LOAD).differs == ()
     assert stand.target.history(LOAD)[0].what == "restored: deploy failed"
 
@@ -81,7 +61,7 @@ def test_stage__and_traffic_share_requests_out_and_take_them_back(stand: Stand) 
 
     stand.target.stage(SECOND, "canary", timeout=5)
     stand.target.stage(SECOND, "shadow", timeout=5)
-    assert tracks(stand) == {"stable": ("1", 100, True), "canary": ("2", 0, True), "shadow": ("2", None, True)}
+    assert stand.tracks() == {"stable": ("1", 100, True), "canary": ("2", 0, True), "shadow": ("2", None, True)}
     stand.target.traffic(LOAD, 20)
     stand.other.stage(SECOND, "canary", timeout=5)
 
@@ -96,7 +76,7 @@ def test_stage__of_another_challenger_begins_without_requests(stand: Stand) -> N
 
     stand.target.stage(SECOND.model_copy(update={"version": "3", "bundle": "3" * 64}), "canary", timeout=5)
 
-    assert tracks(stand)["canary"] == ("3", 0, True)
+    assert stand.tracks()["canary"] == ("3", 0, True)
 
 
 def test_stage__that_fails_leaves_stable_alone(stand: Stand) -> None:
@@ -105,7 +85,7 @@ def test_stage__that_fails_leaves_stable_alone(stand: Stand) -> None:
     with pytest.raises(RolloutError, match="cannot be pulled"):
         stand.target.stage(SECOND.model_copy(update={"image": "evenkeel-nowhere:1"}), "canary", timeout=30)
 
-    assert tracks(stand) == {"stable": ("1", 100, True)}
+    assert stand.tracks() == {"stable": ("1", 100, True)}
 
 
 def test_stage__says_that_no_controller_looks(stand: Stand) -> None:
@@ -115,7 +95,7 @@ def test_stage__says_that_no_controller_looks(stand: Stand) -> None:
     with pytest.raises(RolloutError, match="no KServe controller has looked at it"):
         stand.target.stage(SECOND, "canary", timeout=0.5)
 
-    assert tracks(stand) == {"stable": ("1", 100, True)}
+    assert stand.tracks() == {"stable": ("1", 100, True)}
 
 
 def test_traffic__is_refused_without_a_canary_that_is_ready(stand: Stand) -> None:
@@ -136,7 +116,7 @@ def test_promote__puts_the_canary_in_front_and_again_changes_nothing(stand: Stan
 
     promoted = stand.target.promote(LOAD, timeout=5)
 
-    assert tracks(stand) == {"stable": ("2", 100, True)}
+    assert stand.tracks() == {"stable": ("2", 100, True)}
     assert stand.other.promote(LOAD, timeout=5) == promoted
     assert stand.target.history(LOAD)[0].what == "promote"
 
@@ -163,7 +143,7 @@ def test_withdraw__takes_the_requests_first_without_the_lock(stand: Stand) -> No
 
     with stand.target.lock(LOAD), pytest.raises(Busy):
         stand.other.withdraw(LOAD, timeout=5)
-    assert tracks(stand)["canary"][1] == 0
+    assert stand.tracks()["canary"][1] == 0
 
     assert [each.track for each in stand.other.withdraw(LOAD, timeout=5).tracks] == ["stable"]
     assert stand.target.withdraw(LOAD, timeout=5).ready
