@@ -3,7 +3,6 @@
 A pinned service (a canary, a shadow) follows nothing: its one bundle is the wanted one from start to end.
 """
 
-import gc
 import logging
 import threading
 import time
@@ -16,6 +15,7 @@ from model_code.bundle import Bundle
 from model_code.errors import BundleError, BundleUnavailable, EvenkeelError, StoreError
 from model_code.installation import Installation
 from model_code.pointer import Pointer
+from services.forecaster.memory import settle
 from services.forecaster.telemetry import telemetry
 from services.refusal import RETRY_SECONDS, refusal
 
@@ -166,8 +166,7 @@ class PointerWatcher:
             self._refused[wanted] = time.monotonic()
             raise
         self._refused.pop(wanted, None)
-        gc.collect()
-        gc.freeze()  # what lives as long as the service need not be looked at again
+        settle()
         return bundle
 
     def _keep_ready(self, previous: str) -> None:
