@@ -5,13 +5,13 @@ from contextlib import ExitStack
 
 import httpx
 
+from benchmarks.cluster.answering import Answering
 from benchmarks.cluster.callers import calling
 from benchmarks.cluster.ground import Ground
 from benchmarks.cluster.told import Told
 from tests.e2e.cluster import until
-from tests.e2e.installed import CHART, USECASE
+from tests.e2e.installed import USECASE
 
-PINNED = "pinned"
 POLL = 0.005
 
 
@@ -34,23 +34,20 @@ def pointer(ground: Ground, count: int) -> Told:
 
 
 def helm(ground: Ground, count: int) -> Told:
-    """From `helm rollback` until no request is answered by the newer model, each release pinned to its own."""
-    first, second = (release.bundle for release in ground.installed.releases)
-    began, seconds, failed = 0.0, [], 0
-    ground.target.stop(USECASE)
-    try:
-        _pin(ground, 0)
-        for _ in range(count):
-            _pin(ground, 1)
-            with calling(ground) as callers:
-                callers.heard(second, time.monotonic())
-                began = time.monotonic()
-                ground.cluster.helm("rollback", PINNED)
-                callers.heard(first, began)
-                seconds.append(callers.quiet(second, began, calm=10.0))
-            failed += len(callers.failed)
-    finally:
-        ground.cluster.helm("uninstall", PINNED, "--ignore-not-found", "--wait")
+    """From the decision to take a release back until no pod of the newer image has answered any more."""
+    seconds, failed = [], 0
+    for _ in range(count):
+        ground.deploy(0)
+        ground.deploy(1)
+        with calling(ground) as callers, ExitStack() as stack:
+            newer = [stack.enter_context(Answering(pod["status"]["podIP"])) for pod in ground.pods()]
+            until(lambda: all(each.answered for each in newer), "an answer of each pod")  # noqa: B023
+            began = time.monotonic()
+            ground.point(0)
+            ground.target.rollback(USECASE, timeout=300)
+            until(lambda: all(each.gone for each in newer), "the end of the newer pods")  # noqa: B023
+            seconds.append(max(each.last for each in newer) - began)
+        failed += len(callers.failed)
     ground.deploy(0)
     return {"seconds": seconds, "failed": failed}
 
@@ -70,23 +67,6 @@ def weight(ground: Ground, count: int) -> Told:
             seconds.append(callers.quiet(challenger.bundle, began))
     ground.target.withdraw(USECASE, timeout=300)
     return {"seconds": seconds, "failed": len(callers.failed)}
-
-
-def _pin(ground: Ground, number: int) -> None:
-    """A release of the same host whose pods serve one bundle, whatever the pointer wants."""
-    import yaml
-
-    wanted = ground.wanted(number)
-    repository, _, tag = str(wanted.image).rpartition(":")
-    values = ground.site | {
-        "usecase": USECASE,
-        "image": {"repository": repository, "tag": tag},
-        "model": {"version": wanted.version, "bundle": wanted.bundle},
-        "settings": {"PIN": wanted.bundle, "PIN_VERSION": wanted.version},
-    }
-    command = ["upgrade", "--install", PINNED, str(CHART), "--wait", "--timeout", "300s", "--values", "-"]
-    ground.cluster.helm(*command, given=yaml.safe_dump(values))
-    ground.cluster.rolled_out(PINNED)
 
 
 def _pod(ground: Ground, name: str, stack: ExitStack) -> httpx.Client:

@@ -53,7 +53,7 @@ def _pointer(told: Told) -> list[Row]:
 
 
 def _helm(told: Told) -> list[Row]:
-    return [_decision(told, "`helm rollback` → the last answer of the newer model", 10.0)]
+    return [_decision(told, "rollback by Helm → the last answer of a pod of the newer image", 10.0)]
 
 
 def _weight(told: Told) -> list[Row]:

@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -22,11 +23,9 @@ SHARED = "TEST_SHARED"
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """The cluster of KUBECONFIG, else the one below the folder that `TEST_SHARED` names, and a namespace of this session in it."""
-    shared = os.environ.get(SHARED)
-    own = bool(os.environ.get("KUBECONFIG") and LOAD)
-    if not own and not shared:
+    found = named_cluster()
+    if found is None:
         pytest.skip(f"no cluster: neither KUBECONFIG with EVENKEEL_E2E_LOAD nor a folder in {SHARED} names one")
-    found = Cluster(None if own else Path(str(shared)).resolve() / "cluster", NAMESPACE)
     if not found.answers():
         pytest.skip("no cluster: the one that is named does not answer (make e2e starts that of TEST_SHARED)")
     found.create()
@@ -42,10 +41,22 @@ def engine() -> Engine:
         pytest.skip(f"no cluster: no container engine to build images for one: {error}")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def platform_build(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[str] | None]:
+    """The platform's image as it is built: minutes of downloads, begun with the first test where any test here wants it."""
+    wanted = any("platform_image" in getattr(item, "fixturenames", ()) for item in request.session.items)
+    there = named_cluster()
+    if not wanted or there is None or not there.answers():
+        yield None
+        return
+    with ThreadPoolExecutor(1) as builder:
+        yield builder.submit(_platform, tmp_path_factory.mktemp("platform"))
+
+
 @pytest.fixture(scope="session")
-def platform_image(cluster: Cluster, engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:
+def platform_image(cluster: Cluster, engine: Engine, platform_build: Future[str]) -> str:
     """The platform's image, where pods find it; `PLATFORM_IMAGE` names one that is built already."""
-    name = os.environ.get("PLATFORM_IMAGE") or build_platform(tmp_path_factory.mktemp("platform"), engine).name
+    name = platform_build.result()
     cluster.load(name)
     return name
 
@@ -95,3 +106,16 @@ def installed(
     """The chart, installed with the first image."""
     with stage.release_of_chart(cluster, place, images, releases, key) as found:
         yield found
+
+
+def named_cluster() -> Cluster | None:
+    """The cluster that the environment names, if it names one; it may not answer."""
+    shared = os.environ.get(SHARED)
+    own = bool(os.environ.get("KUBECONFIG") and LOAD)
+    if not own and not shared:
+        return None
+    return Cluster(None if own else Path(str(shared)).resolve() / "cluster", NAMESPACE)
+
+
+def _platform(folder: Path) -> str:
+    return os.environ.get("PLATFORM_IMAGE") or build_platform(folder, Engine()).name

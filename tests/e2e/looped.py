@@ -35,7 +35,7 @@ from tests.e2e.cluster import INGRESS, Cluster, until
 CHART = Path(__file__).parents[2] / "helm" / "platform"
 RELEASE, MODEL = "loop", USECASE.replace("_", "-")
 RUN_SECONDS = 600.0
-POOL = "kubernetes"
+POOL, CARDS = "kubernetes", "gpu"  # names of deployments: of the work pool without cards, and of that with them
 
 
 def patiently(holds: Callable[[], object], what: str, seconds: float = RUN_SECONDS) -> None:
@@ -69,11 +69,11 @@ class Looped:
         """Run a deployment as a Job and wait until it completed."""
         return self.completed(self.start(flow, now, **params))
 
-    def start(self, flow: str, now: datetime | None = None, **params: Any) -> UUID:
+    def start(self, flow: str, now: datetime | None = None, *, named: str = POOL, **params: Any) -> UUID:
         """Ask for a run of a deployment."""
         asked = {"usecase": USECASE, **({} if now is None else {"now": now.isoformat()}), **params}
         with get_client(sync_client=True) as client:
-            deployment = client.read_deployment_by_name(f"{flow}/{POOL}")
+            deployment = client.read_deployment_by_name(f"{flow}/{named}")
             return client.create_flow_run_from_deployment(deployment.id, parameters={"params": asked}).id
 
     def completed(self, run: UUID) -> FlowRun:
@@ -238,7 +238,7 @@ def _values(cluster: Cluster, image: str, postgresql: str, bucket: dict[str, str
         "store": {"url": "s3://evenkeel/store"},
         "bundles": {"url": "s3://evenkeel/bundles"},
         "prefect": {"database": {"secret": "databases", "key": "prefect"}},
-        "workers": {"cpu": {"limit": 3}, "pollSeconds": 2},
+        "workers": {"cpu": {"limit": 3}, "gpu": {"enabled": True}, "pollSeconds": 2},
         "runs": {"keepSeconds": 30, "mounts": ["configmap/world=/etc/evenkeel/world"]},
         "mlflow": {
             "database": {"secret": "databases", "key": "mlflow"},

@@ -20,7 +20,7 @@ from services.build.image import build_image
 from services.build.release import release_of
 from tests.e2e.cluster import Cluster, until
 from tests.e2e.load import Load
-from tests.e2e.looped import Looped, looped, patiently
+from tests.e2e.looped import CARDS, Looped, looped, patiently
 from tests.e2e.stage import POSTGRESQL
 
 # Some fifteen Jobs one after the other; one cluster, one story, whose tests build on each other.
@@ -148,6 +148,22 @@ def test_loop__leaves_its_story_in_the_ledger_and_ran_it_as_jobs(loop: Looped) -
             found = loop.read(run)
             assert found.infrastructure_pid, flow
             assert found.infrastructure_pid.startswith(f"{loop.cluster.namespace}:")
+
+
+def test_run__of_the_pool_with_cards_is_a_job_on_a_node_that_has_one(loop: Looped) -> None:
+    nodes = loop.cluster.kubectl("get", "nodes", "-l", "nvidia.com/gpu.present=true", "-o", "name", namespaced=False).split()
+    if not nodes:
+        pytest.skip("no node of this cluster has a card")
+    run = loop.start("search", RECOVERED, named=CARDS, trials=1)
+    until(lambda: loop.pods_of(run), "its pod")
+    (pod,) = loop.pods_of(run)
+    loop.completed(run)
+
+    (container,) = pod["spec"]["containers"]
+    assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"} in pod["spec"]["tolerations"]
+    (terms,) = pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert terms["matchExpressions"] == [{"key": "nvidia.com/gpu.present", "operator": "In", "values": ["true"]}]
 
 
 @pytest.mark.full
