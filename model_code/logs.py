@@ -56,6 +56,7 @@ def configure(form: Form = "text", level: int = logging.INFO) -> None:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level)
+    logging.getLogger("urllib3.connectionpool").setLevel(max(level, logging.ERROR))  # who asks says what failed in the end
     logging.getLogger("httpx").setLevel(max(level, logging.WARNING))  # a line for each of our own requests tells nobody anything
 
 

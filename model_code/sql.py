@@ -15,6 +15,8 @@ from sqlalchemy.engine import Dialect
 from model_code.errors import ConfigurationError, StoreError
 
 BUSY_SECONDS = 30  # how long a SQLite writer waits for another one before it gives up
+# A server that is gone without a word, or behind a wall, is noticed; the system's own patience is a quarter of an hour.
+PATIENCE = {"connect_timeout": 5, "keepalives_idle": 30, "tcp_user_timeout": 30_000}
 metadata = sa.MetaData()
 
 
@@ -53,7 +55,7 @@ def engine(url: str) -> sa.Engine:
     """
     parsed = _parsed(url)
     if parsed.get_backend_name() == "postgresql":
-        made = sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        made = sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=PATIENCE)
         with transaction(made) as connection:
             connection.execute(sa.text("SELECT 1"))
         return made
@@ -105,7 +107,7 @@ def transaction(on: sa.Engine) -> Iterator[sa.Connection]:
     except sa.exc.DBAPIError as error:
         raise StoreError(
             f"SQL store {on.url.render_as_string()}: {error.orig}",
-            hint="is EVENKEEL_SQL_URL right, the server up, the disk writable and not full?",
+            hint="is EVENKEEL_SQL_URL right, the server up and let through to, the disk writable and not full?",
         ) from error
 
 

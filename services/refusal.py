@@ -1,6 +1,11 @@
-"""How a service says that it refuses a bundle, and how a rollout knows it when it reads it."""
+"""How a service says why it is not ready, and that it refuses a bundle; and how a rollout knows it when it reads it."""
+
+import json
+import re
 
 RETRY_SECONDS = 5.0  # a refused bundle may only have been on its way, so a service tries again so often
+NOT_READY = "not ready: "  # begins the line of the log that says why
+_FIELDS = re.compile(r" \[[^\[\]]*\]$")  # what a text line tells beside its message
 
 
 def refusal(bundle_hash: str, why: object) -> str:
@@ -21,3 +26,29 @@ def is_refusal(reason: str, bundle_hash: str) -> bool:
         (True, False)
     """
     return refusal(bundle_hash, "") in reason
+
+
+def reason_in(log: str) -> str:
+    """Why the service is not ready, by the last line of its log that says so; empty where none does.
+
+    Args:
+        log: Lines of text or JSON, as `EVENKEEL_LOG_FORMAT` has it.
+
+    Example:
+        >>> reason_in("WARNING not ready: the SQL store is away [usecase=load]")
+        'the SQL store is away'
+        >>> reason_in('{"message": "not ready: loading", "usecase": "load"}'), reason_in("INFO started")
+        ('loading', '')
+    """
+    for line in reversed(log.splitlines()):
+        _, found, reason = _message(line).partition(NOT_READY)
+        if found:
+            return _FIELDS.sub("", reason)
+    return ""
+
+
+def _message(line: str) -> str:
+    try:
+        return str(json.loads(line)["message"])
+    except (ValueError, TypeError, KeyError):
+        return line

@@ -5,19 +5,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-
 from benchmarks.cluster.ground import Ground
 from tests.e2e.cluster import until
 from tests.e2e.load import Load
 
 CALLERS = 2
 PAUSE = 0.03
-CHUNK = 500
 STORED_SECONDS = 120.0
-STORED = sa.text("SELECT DISTINCT request_id FROM prediction WHERE request_id IN :ids").bindparams(
-    sa.bindparam("ids", expanding=True)
-)
 
 
 @dataclass
@@ -65,20 +59,7 @@ def calling(ground: Ground, callers: int = CALLERS, pause: float = PAUSE) -> Ite
 
 def lost(ground: Ground, requests: set[str]) -> int:
     """How many of these acknowledged requests have no prediction in PostgreSQL, once the spools had time to empty."""
-    left = set(requests)
-
-    def stored() -> bool:
-        with ground.installed.place.sql.connect() as connection:
-            for chunk in _chunks(sorted(left)):
-                left.difference_update(row[0] for row in connection.execute(STORED, {"ids": chunk}))
-        return not left
-
     deadline = time.monotonic() + STORED_SECONDS
-    while not stored() and time.monotonic() < deadline:
-        time.sleep(0.5)
+    while (left := requests - ground.installed.stored(requests)) and time.monotonic() < deadline:
+        time.sleep(2.0)
     return len(left)
-
-
-def _chunks(requests: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(requests), CHUNK):
-        yield requests[start : start + CHUNK]

@@ -17,7 +17,7 @@ from model_code.installation import Installation
 from model_code.pointer import Pointer
 from services.forecaster.memory import settle
 from services.forecaster.telemetry import telemetry
-from services.refusal import RETRY_SECONDS, refusal
+from services.refusal import NOT_READY, RETRY_SECONDS, refusal
 
 POLL_SECONDS = 0.2
 logger = logging.getLogger("bentoml.evenkeel")  # below the logger that the server writes to its log
@@ -190,6 +190,8 @@ class PointerWatcher:
         return next(versions, bundle_hash[:12])
 
     def _not_ready(self, reason: str) -> None:
+        if reason != self.standing.reason:
+            logger.warning("%s%s", NOT_READY, reason)
         self.standing = replace(self.standing, reason=reason)
 
     def _tell_switch(self, old: Serving | None, new: Serving) -> None:

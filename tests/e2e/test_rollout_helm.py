@@ -109,6 +109,16 @@ def test_deploy__gpu_where_none_is_free_is_said(stand: Stand, other: Callable[[d
     holds(stand)
 
 
+def test_deploy__database_out_of_reach_is_said(stand: Stand, other: Callable[[dict[str, Any]], HelmTarget]) -> None:
+    stand.deployed(stand.first)
+    walled = {"networkPolicy": {"egress": []}, "podAnnotations": {"walled": "yes"}}
+
+    with pytest.raises(RolloutError, match=r"it says: SQL store .*timeout.*let through to.*answers as before"):
+        other(walled).deploy(stand.first, timeout=40.0)
+
+    holds(stand)
+
+
 def test_deploy__misspelt_value_of_the_operator_is_refused_before_anything_changes(
     stand: Stand, other: Callable[[dict[str, Any]], HelmTarget]
 ) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from model_code.errors import RolloutError
 from model_code.usecase import load_usecase
+from services.refusal import reason_in
 from services.rollout.local.process import ProcessFile, alone, end, start_detached, start_recorded, tail
 from services.rollout.local.service import LocalService
 from tests.services import tiny
@@ -125,6 +126,7 @@ def test_deploy__first_bundle_that_is_missing_fails_at_once(tmp_path: Path) -> N
     try:
         with pytest.raises(RolloutError, match="bundle 000000000000 is refused: no bundle 000000000000 in"):
             target.deploy(place.usecase, timeout=600.0)
+        assert reason_in(Path(target.status().log).read_text()).startswith("bundle 000000000000 is refused: no bundle")
     finally:
         target.stop()
 

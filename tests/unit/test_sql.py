@@ -1,5 +1,6 @@
 import os
 import signal
+import socket
 from datetime import UTC, datetime, timedelta, timezone
 
 import pandas as pd
@@ -41,6 +42,13 @@ def test_engine__many_programs_may_start_at_once_on_an_empty_database(sql_url, p
     assert Pointers(engine).get("demand").generation == 4
     assert sorted(entry.reason for entry in Ledger(engine).entries()) == ["0", "1", "2", "3"]
     engine.dispose()
+
+
+def test_engine__server_that_takes_a_connection_and_says_nothing_is_given_up():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://someone@127.0.0.1:{silent.getsockname()[1]}/load"
+        with pytest.raises(StoreError, match="timeout"):
+            sql.engine(url)
 
 
 def test_exclusive__is_freed_when_its_owner_is_killed(sql_url, programs):

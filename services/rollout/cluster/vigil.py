@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from model_code.errors import RolloutError
-from services.refusal import RETRY_SECONDS, is_refusal
+from services.refusal import RETRY_SECONDS, is_refusal, reason_in
 from services.rollout.base import Track
 from services.rollout.cluster.live import BUNDLE, Live, image_of, track_of
 from services.rollout.cluster.plan import Challenger, Plan
@@ -75,9 +75,13 @@ class Vigil:
             if found is None or (found.bundle, found.image) != (bundle, image):
                 return f"{track} does not run bundle {bundle[:12]} with {image} yet"
             if not found.ready:
-                said = next(filter(None, (self._live.said(pod) for pod in seen.pods if _waits(pod, track))), "")
+                said = next(filter(None, (self._reason(pod) for pod in seen.pods if _waits(pod, track))), "")
                 return f"{track}: {found.reason}" + (f"; it says: {said}" if said else "")
         return ""
+
+    def _reason(self, pod: Mapping[str, Any]) -> str:
+        """Why a pod is not ready: by its own word, or by its log where it cannot be asked."""
+        return self._live.said(pod) or reason_in(self._live.log(pod))
 
     def _concerned(self, deployment: Mapping[str, Any]) -> bool:
         """Whether it is what the plan wants already, and not yet what ran before."""
