@@ -78,8 +78,18 @@ def _scale(told: Told) -> list[Row]:
 
 
 def _cold(told: Told) -> list[Row]:
-    measured = f"{told['seconds']:.0f} s (database {told['database_s']:.0f} s, service {told['deployed_s']:.0f} s)"
-    return [("empty namespace → forecast answered through the ingress, images there", measured, "≤ 60 s", told["seconds"] <= 60)]
+    seconds, image = told["seconds"], told["image_s"]
+    what = "empty namespace → forecast answered through the ingress"
+    measured = f"{seconds:.0f} s (database {told['database_s']:.0f} s, service {told['deployed_s']:.0f} s)"
+    return [
+        (f"{what}, images there", measured, "≤ 60 s", seconds <= 60),
+        (
+            f"{what}, its image built from nothing",
+            f"{seconds + image:.0f} s (image {image:.0f} s)",
+            "≤ 300 s",
+            seconds + image <= 300,
+        ),
+    ]
 
 
 ROWS: dict[str, Callable[[Told], list[Row]]] = {
