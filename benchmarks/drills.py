@@ -1,22 +1,25 @@
 """The drills over many seeds: how often the loop does right, how often wrong, how often harm.
 
-Run: `python -m benchmarks.drills [--seeds 20] [--only bad_release] [--started FOLDER/started] [--fresh]` or `make bench-drills`. Every drill is kept in
-`benchmarks/results/drills.json` once it is done, and not played again: stopped and run again, it goes on. The table goes into
-README.md between the markers `drills`, and says how many were played by the code of the loop as it is now: `--fresh` plays again
-those that were not. Twenty seeds of all nine take about an hour of one core.
+Run: `python -m benchmarks.drills [--seeds 20] [--only bad_release] [--processes 2] [--minutes 3] [--fresh]` or
+`make bench-drills`. Every drill is kept in `benchmarks/results/drills.json` once it is done, and not played again: stopped and
+run again, it goes on. The table goes into README.md between the markers `drills`, and says how many were played by the code of
+the loop as it is now: `--fresh` plays again those that were not. One seed of all nine after the other's nine, so that what is
+played is spread over them wherever it stops.
 """
 
 import argparse
 import hashlib
 import json
-import shutil
+import multiprocessing
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from flows.drill.__main__ import open_started
+from flows.drill.beginning import begun
 from flows.drill.checks import check
 from flows.drill.course import Course
 from flows.drill.draws import DRAWS, draw
@@ -33,51 +36,75 @@ DECIDES = (
     *("monitoring/recalibrating.py", "model_code/faults/*.py", "flows/drill/*.py", "model_code/usecases/demand_victoria/*"),
 )
 """What decides how a drill ends: patterns of files."""
-Played = dict[str, dict[str, Any]]
+TELLS = ("__main__.py", "on_stage.py", "beginning.py")
+"""Files of `flows/drill` that only start a drill: they decide nothing."""
+Drill = tuple[str, int]
+Outcome = dict[str, Any]
+Played = dict[str, Outcome]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.drills", description=__doc__)
     parser.add_argument("--seeds", type=int, default=20, help="of each drill (default: %(default)s)")
     parser.add_argument("--only", choices=sorted(DRAWS), help="one drill alone")
-    parser.add_argument("--started", type=Path, help="home with the first model, made there if it is not (default: made anew)")
+    parser.add_argument("--processes", type=int, default=1, help="drills at a time (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, help="begin none after so long (default: all that are missing)")
     parser.add_argument("--fresh", action="store_true", help="play again what other code of the loop played")
     options = parser.parse_args()
     code = code_of_the_loop()
     played: Played = json.loads(RESULTS.read_text())["drills"] if RESULTS.exists() else {}
-    if options.fresh:
-        played = {key: each for key, each in played.items() if each.get("code") == code}
     names = [options.only] if options.only else list(DRAWS)
     wanted = [(name, seed) for seed in range(1, options.seeds + 1) for name in names]
-    missing = [(name, seed) for name, seed in wanted if f"{name}/{seed}" not in played]
-    with tempfile.TemporaryDirectory() as folder:
-        opened = options.started or Path(folder) / "started"
-        started = opened if opened.exists() or not missing else open_started(opened.parent)
-        for name, seed in missing:
-            played[f"{name}/{seed}"] = play(name, seed, started, Path(folder) / f"{name}-{seed}") | {"code": code}
-            keep(played)
-            print(f"{name}/{seed}: {played[f'{name}/{seed}']}", flush=True)
+    missing = [drill for drill in wanted if not is_played(played, drill, code if options.fresh else None)]
+    for (name, seed), outcome in play_all(missing, options.processes, options.minutes):
+        played[f"{name}/{seed}"] = outcome | {"code": code}
+        keep(played)
+        print(f"{name}/{seed}: {played[f'{name}/{seed}']}", flush=True)
     keep(played)
     readme = (ROOT / "README.md").read_text()
     (ROOT / "README.md").write_text(within(readme, table(played)))
 
 
-def play(name: str, seed: int, started: Path, home: Path) -> dict[str, Any]:
+def is_played(played: Played, drill: Drill, code: str | None) -> bool:
+    """Whether a drill was played, by that code where one is told."""
+    name, seed = drill
+    outcome = played.get(f"{name}/{seed}")
+    return outcome is not None and code in (None, outcome.get("code"))
+
+
+def play_all(drills: Sequence[Drill], processes: int, minutes: float | None) -> Iterator[tuple[Drill, Outcome]]:
+    """Drills as they end, so many at a time in processes of their own; none is begun after so many minutes."""
+    waiting, until = list(drills), float("inf") if minutes is None else time.monotonic() + 60 * minutes
+    if not waiting or time.monotonic() >= until:
+        return
+    started, under_way = begun(), dict[Future[Outcome], Drill]()
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        while under_way or (waiting and time.monotonic() < until):
+            while waiting and len(under_way) < processes and time.monotonic() < until:
+                drill = waiting.pop(0)
+                under_way[pool.submit(play, *drill, started)] = drill
+            for done in wait(under_way, return_when=FIRST_COMPLETED).done:
+                yield under_way.pop(done), done.result()
+
+
+def play(name: str, seed: int, started: Path) -> Outcome:
     """One drill; what was right and what was not."""
-    script, began = draw(name, seed), time.monotonic()
-    loop = Loop(started, home, script)
-    loop.play()
-    course = Course.of(loop.place)
+    script, began, busy = draw(name, seed), time.monotonic(), time.process_time()
+    with tempfile.TemporaryDirectory() as folder:
+        loop = Loop(started, Path(folder) / "home", script)
+        loop.play()
+        course = Course.of(loop.place)
+        loop.place.sql.dispose()
     outcome = check(script, course)
-    loop.place.sql.dispose()
-    shutil.rmtree(home)
     return {
         "story": script.story,
         "acts": course.told(script.begin - script.lead_in * DAY, course.looks[-1].at + DAY),
         "right": outcome.right,
         "harms": list(outcome.harms),
         "unmet": [str(finding) for finding in outcome.findings if not finding.met],
+        "looks": len(course.looks),
         "seconds": round(time.monotonic() - began, 1),
+        "cpu_seconds": round(time.process_time() - busy, 1),
         "day": date.today().isoformat(),
     }
 
@@ -85,7 +112,8 @@ def play(name: str, seed: int, started: Path, home: Path) -> dict[str, Any]:
 def code_of_the_loop() -> str:
     """A digest of the files that decide how a drill ends."""
     digest = hashlib.sha256()
-    for path in sorted(path for pattern in DECIDES for path in ROOT.glob(pattern) if path.is_file()):
+    found = (path for pattern in DECIDES for path in ROOT.glob(pattern))
+    for path in sorted(path for path in found if path.is_file() and path.name not in TELLS):
         digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 

@@ -4,17 +4,15 @@ import argparse
 import shutil
 import signal
 import sys
-import tempfile
 from pathlib import Path
 
 from rich.console import Console
 
-from flows.demo.scenario import USECASE, Scenario
+from flows.drill.beginning import begun
 from flows.drill.checks import Outcome, check
 from flows.drill.course import Course
 from flows.drill.draws import DRAWS, draw
 from flows.drill.loop import Loop
-from flows.drill.opening import open_home
 from flows.drill.script import TRAIN_AT
 from model_code.errors import EvenkeelError
 
@@ -51,10 +49,8 @@ def run(name: str, seed: int, home: Path) -> Outcome:
     print(f"{name}, seed {seed}, {script.story}\nopening: search, train, promote as of {TRAIN_AT:%d %B} …", flush=True)
     if home.exists():
         shutil.rmtree(home)
-    with tempfile.TemporaryDirectory() as folder:
-        started = open_started(Path(folder))
-        loop = Loop(started, home, script, lambda look: print(f"  {look}", flush=True))
-        loop.play()
+    loop = Loop(begun(), home, script, lambda look: print(f"  {look}", flush=True))
+    loop.play()
     return check(script, Course.of(loop.place))
 
 
@@ -65,13 +61,6 @@ def run_on_stage(name: str, seed: int, home: Path) -> Outcome:
     script = draw(name, seed)
     print(f"{name}, seed {seed}, {script.story}, through Prefect", flush=True)
     return check(script, play(script, home, Console()))
-
-
-def open_started(folder: Path) -> Path:
-    """A home with its first model, in `folder`, to be copied by each drill."""
-    world = Scenario(level_shift=None, bad_release=None).write_world(folder / "world.json")
-    open_home(folder / "started", USECASE, TRAIN_AT, world)
-    return folder / "started"
 
 
 if __name__ == "__main__":

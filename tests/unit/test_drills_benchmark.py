@@ -1,0 +1,70 @@
+"""The drills' benchmark: what is played again, what counts as played by the code of now, and what the table says of it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import drills
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(drills, "RESULTS", tmp_path / "drills.json")
+    return tmp_path / "drills.json"
+
+
+def outcome(*, right: bool = True, harms: tuple[str, ...] = (), code: str = "now") -> drills.Outcome:
+    return {"right": right, "harms": list(harms), "code": code}
+
+
+def test_is_played__by_any_code_or_by_one() -> None:
+    played = {"bad_release/1": outcome(code="before")}
+    assert drills.is_played(played, ("bad_release", 1), None)
+    assert not drills.is_played(played, ("bad_release", 1), "now")
+    assert not drills.is_played(played, ("bad_release", 2), None)
+
+
+def test_keep__totals_tell_wrong_and_harmful(results: Path) -> None:
+    drills.keep(
+        {
+            "bad_release/1": outcome(),
+            "bad_release/2": outcome(right=False),
+            "drift_back/1": outcome(right=False, harms=("a good version was rolled back",)),
+        }
+    )
+    told = json.loads(results.read_text())
+    assert told["totals"] == {"played": 3, "right": 1, "harmful": 1, "share_right": 0.333}
+
+
+def test_table__names_the_seeds_that_went_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drills, "code_of_the_loop", lambda: "now")
+    table = drills.table(
+        {
+            "bad_release/1": outcome(code="before"),
+            "bad_release/12": outcome(right=False),
+            "drift_back/3": outcome(right=False, harms=("a bad version was kept",)),
+        }
+    )
+    assert "| `bad_release` | 2 | 1 | 1 (12) | 0 |" in table
+    assert "| `drift_back` | 1 | 0 | 1 (3) | 1 (3) |" in table
+    assert "| `sensor_stuck` | 0 | 0 | 0 | 0 |" in table
+    assert "2 of 3 were played by the code of the loop as it is now" in table
+
+
+def test_code_of_the_loop__is_what_decides_and_not_what_starts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("model_code/policy.py", "flows/drill/checks.py", "flows/drill/__main__.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("as it was")
+    monkeypatch.setattr(drills, "ROOT", tmp_path)
+    before = drills.code_of_the_loop()
+    (tmp_path / "flows/drill/__main__.py").write_text("starts otherwise")
+    assert drills.code_of_the_loop() == before
+    for name in ("model_code/policy.py", "flows/drill/checks.py"):
+        (tmp_path / name).write_text("decides otherwise")
+        assert drills.code_of_the_loop() != before
+        before = drills.code_of_the_loop()
+
+
+def test_play_all__begins_none_when_the_time_is_up() -> None:
+    assert list(drills.play_all([("bad_release", 1)], 1, 0.0)) == []
