@@ -4,7 +4,7 @@ Run: `python -m benchmarks.drills [--seeds 20] [--only bad_release] [--processes
 `make bench-drills`. Every drill is kept in `benchmarks/results/drills.json` once it is done, and not played again: stopped and
 run again, it goes on. The table goes into README.md between the markers `drills`, and says how many were played by the code of
 the loop as it is now: `--fresh` plays again those that were not. One seed of all nine after the other's nine, so that what is
-played is spread over them wherever it stops.
+played is spread over them wherever it stops. `--prefect` plays one of each through a Prefect server instead (benchmarks/staged_drills.py).
 """
 
 import argparse
@@ -16,9 +16,11 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.staged_drills import play_staged, staged_of
 from flows.drill.beginning import begun
 from flows.drill.checks import check
 from flows.drill.course import Course
@@ -44,25 +46,31 @@ Played = dict[str, Outcome]
 
 
 def main() -> None:
+    options, code = _options(), code_of_the_loop()
+    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    played, staged = kept.get("drills", {}), kept.get("through_prefect", {})
+    found, play_each = (staged, play_staged) if options.prefect else (played, partial(play_all, processes=options.processes))
+    names = [options.only] if options.only else list(DRAWS)
+    wanted = staged_of(names) if options.prefect else [(name, seed) for seed in range(1, options.seeds + 1) for name in names]
+    missing = [drill for drill in wanted if not is_played(found, drill, code if options.fresh else None)]
+    for (name, seed), outcome in play_each(missing, minutes=options.minutes):
+        found[f"{name}/{seed}"] = outcome | {"code": code}
+        keep(played, staged)
+        print(f"{name}/{seed}: {found[f'{name}/{seed}']}", flush=True)
+    keep(played, staged)
+    readme = (ROOT / "README.md").read_text()
+    (ROOT / "README.md").write_text(within(readme, f"{table(played)}\n\n{told_of(staged)}"))
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.drills", description=__doc__)
     parser.add_argument("--seeds", type=int, default=20, help="of each drill (default: %(default)s)")
     parser.add_argument("--only", choices=sorted(DRAWS), help="one drill alone")
     parser.add_argument("--processes", type=int, default=1, help="drills at a time (default: %(default)s)")
     parser.add_argument("--minutes", type=float, help="begin none after so long (default: all that are missing)")
+    parser.add_argument("--prefect", action="store_true", help="the first seed of each through a Prefect server")
     parser.add_argument("--fresh", action="store_true", help="play again what other code of the loop played")
-    options = parser.parse_args()
-    code = code_of_the_loop()
-    played: Played = json.loads(RESULTS.read_text())["drills"] if RESULTS.exists() else {}
-    names = [options.only] if options.only else list(DRAWS)
-    wanted = [(name, seed) for seed in range(1, options.seeds + 1) for name in names]
-    missing = [drill for drill in wanted if not is_played(played, drill, code if options.fresh else None)]
-    for (name, seed), outcome in play_all(missing, options.processes, options.minutes):
-        played[f"{name}/{seed}"] = outcome | {"code": code}
-        keep(played)
-        print(f"{name}/{seed}: {played[f'{name}/{seed}']}", flush=True)
-    keep(played)
-    readme = (ROOT / "README.md").read_text()
-    (ROOT / "README.md").write_text(within(readme, table(played)))
+    return parser.parse_args()
 
 
 def is_played(played: Played, drill: Drill, code: str | None) -> bool:
@@ -72,7 +80,7 @@ def is_played(played: Played, drill: Drill, code: str | None) -> bool:
     return outcome is not None and code in (None, outcome.get("code"))
 
 
-def play_all(drills: Sequence[Drill], processes: int, minutes: float | None) -> Iterator[tuple[Drill, Outcome]]:
+def play_all(drills: Sequence[Drill], *, processes: int, minutes: float | None) -> Iterator[tuple[Drill, Outcome]]:
     """Drills as they end, so many at a time in processes of their own; none is begun after so many minutes."""
     waiting, until = list(drills), float("inf") if minutes is None else time.monotonic() + 60 * minutes
     if not waiting or time.monotonic() >= until:
@@ -118,10 +126,11 @@ def code_of_the_loop() -> str:
     return digest.hexdigest()[:12]
 
 
-def keep(played: Played) -> None:
+def keep(played: Played, staged: Played) -> None:
     """Write what was played so far, whole or not at all."""
     beside = RESULTS.with_suffix(".tmp")
-    beside.write_text(json.dumps({"totals": totals(played), "drills": played}, indent=1) + "\n")
+    told = {"totals": totals(played), "drills": played, "through_prefect": staged}
+    beside.write_text(json.dumps(told, indent=1) + "\n")
     beside.replace(RESULTS)
 
 
@@ -145,6 +154,13 @@ def table(played: Played) -> str:
     latest = sum(each.get("code") == code_of_the_loop() for each in played.values())
     told = "A busy machine plays few: `make bench-drills` plays what is missing of twenty each, `--fresh` what other code played."
     return "\n".join([*rows, "", f"{latest} of {total['played']} were played by the code of the loop as it is now. {told}"])
+
+
+def told_of(staged: Played) -> str:
+    """What was played through Prefect, in words."""
+    wrong = [key for key, each in staged.items() if not each["right"]]
+    told = f"Through a Prefect server, worker, automations and service: {len(staged)} played, {len(staged) - len(wrong)} right"
+    return f"{told} ({', '.join(staged) or 'none'})" + (f"; wrong: {', '.join(wrong)}." if wrong else ".")
 
 
 def within(page: str, section: str) -> str:

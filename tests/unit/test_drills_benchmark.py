@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import drills
+from benchmarks.staged_drills import outcome_of, play_staged, staged_of
+from flows.drill.draws import DRAWS
 
 
 @pytest.fixture
@@ -31,10 +33,12 @@ def test_keep__totals_tell_wrong_and_harmful(results: Path) -> None:
             "bad_release/1": outcome(),
             "bad_release/2": outcome(right=False),
             "drift_back/1": outcome(right=False, harms=("a good version was rolled back",)),
-        }
+        },
+        {"bad_release/1": outcome()},
     )
     told = json.loads(results.read_text())
     assert told["totals"] == {"played": 3, "right": 1, "harmful": 1, "share_right": 0.333}
+    assert list(told["through_prefect"]) == ["bad_release/1"]
 
 
 def test_table__names_the_seeds_that_went_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,4 +71,26 @@ def test_code_of_the_loop__is_what_decides_and_not_what_starts_it(tmp_path: Path
 
 
 def test_play_all__begins_none_when_the_time_is_up() -> None:
-    assert list(drills.play_all([("bad_release", 1)], 1, 0.0)) == []
+    assert list(drills.play_all([("bad_release", 1)], processes=1, minutes=0.0)) == []
+    assert list(play_staged([("bad_release", 1)], minutes=0.0)) == []
+
+
+def test_staged_of__all_but_what_asks_for_acts_by_itself() -> None:
+    assert set(DRAWS) - {name for name, _ in staged_of(DRAWS)} == {"flapping_metric"}
+
+
+def test_outcome_of__exit_code_findings_and_harms() -> None:
+    told = ["opening", "ok  one rollback: 1", "NOT  version 1 reigns: version 2", "HARM version 2, which was bad, was kept"]
+    assert outcome_of(1, told) == {
+        "right": False,
+        "harms": ["version 2, which was bad, was kept"],
+        "unmet": ["NOT  version 1 reigns: version 2"],
+        "findings": 2,
+    }
+    assert outcome_of(0, told[:2])["right"]
+
+
+def test_told_of__names_what_went_wrong_through_prefect() -> None:
+    told = drills.told_of({"bad_release/1": outcome(), "drift_back/1": outcome(right=False)})
+    assert "2 played, 1 right (bad_release/1, drift_back/1); wrong: drift_back/1." in told
+    assert "0 played, 0 right (none)." in drills.told_of({})
