@@ -7,7 +7,6 @@ from typing import Any
 from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 
-from flows.monitor import note
 from flows.notices import tell
 from flows.params import ActParams
 from flows.told import TOLD
@@ -15,6 +14,7 @@ from model_code.errors import PromotionRefused
 from model_code.installation import Installation
 from monitoring import judgement
 from monitoring.alert_bridge.incidents import Incidents
+from monitoring.notes import note
 
 FIRST = "rollback"  # what must be quick is asked first; its look is the look
 ACTIONS = ("rollback", "retrain", "recalibrate")  # each a flow of that name in a module of that name

@@ -13,16 +13,13 @@ from flows.report import keep_report
 from flows.side_effects import carry_out
 from flows.told import TOLD
 from model_code.installation import Installation
-from model_code.ledger import Entry
 from monitoring import judgement
 from monitoring.gauges import Gauge, GaugeStore
+from monitoring.notes import note, note_outcome
 from monitoring.readings import readings
-from monitoring.recovery import recovery_of
 from monitoring.reports.gauges import report_gauges
 from monitoring.reports.publish import find_if_due, links
 from monitoring.yardsticks import EVERY_RUN, level_thresholds, yardsticks
-
-OUTCOME = "outcome"
 
 
 @flow(name="monitor", persist_result=True, result_serializer="json", **TOLD)
@@ -63,49 +60,3 @@ def told(place: Installation, seen: judgement.Judgement, at: datetime) -> list[G
     """What was seen, what it was compared with and what came of it, as gauges."""
     yards = yardsticks(place.usecase.spec, seen.evidence, seen.verdict, level_thresholds(place), at)
     return [*readings(seen.evidence, at, seen.drift), *yards]
-
-
-def note(usecase: str, seen: judgement.Judgement, at: datetime) -> Entry:
-    """The verdict as a note in the ledger: what was seen and why; it moves nothing."""
-    verdict = seen.verdict
-    return Entry(
-        phase="note",
-        usecase=usecase,
-        action=judgement.VERDICT,
-        actor="monitor",
-        reason="; ".join(verdict.reasons),
-        scope=verdict.scope,
-        from_version=seen.evidence.champion,
-        evidence={"verdict": verdict.model_dump(mode="json"), "seen": seen.evidence.model_dump(mode="json")},
-        at=at,
-    )
-
-
-def note_outcome(place: Installation, seen: judgement.Judgement, at: datetime) -> dict[str, Any] | None:
-    """Once enough origins are scored after a retrain, keep in the ledger whether it helped; None otherwise."""
-    evidence = seen.evidence
-    retrained = [entry for entry in place.ledger.entries(evidence.usecase) if entry.action == "retrain" and entry.to_version]
-    told = [entry for entry in place.ledger.entries(evidence.usecase) if entry.action == OUTCOME]
-    if (
-        not retrained
-        or retrained[-1].to_version != evidence.champion
-        or any(entry.to_version == evidence.champion for entry in told)
-    ):
-        return None
-    recovery = recovery_of(evidence, place.usecase.spec.policy)
-    if recovery is None:
-        return None
-    place.ledger.append(
-        Entry(
-            phase="note",
-            usecase=evidence.usecase,
-            action=OUTCOME,
-            actor="monitor",
-            reason=str(recovery),
-            from_version=evidence.previous,
-            to_version=evidence.champion,
-            evidence=recovery.model_dump(),
-            at=at,
-        )
-    )
-    return recovery.model_dump() | {"version": evidence.champion, "reason": str(recovery)}

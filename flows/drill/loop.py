@@ -13,7 +13,6 @@ from flows.drill.answers import forecast_due
 from flows.drill.memory import Remembered
 from flows.drill.opening import promote, refresh_all, sources_of
 from flows.drill.script import TRAIN_AT, Script, local_day
-from flows.monitor import note, note_outcome
 from model_code.data.set_aside import set_aside
 from model_code.errors import EvenkeelError
 from model_code.installation import Installation
@@ -21,6 +20,7 @@ from model_code.policy import Verdict
 from model_code.settings import Settings
 from monitoring import acting
 from monitoring.judgement import Judgement, look
+from monitoring.notes import note, note_outcome
 from monitoring.recalibrating import recalibrate
 
 Acted = acting.Acted[acting.Judged]

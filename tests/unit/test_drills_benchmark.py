@@ -57,17 +57,38 @@ def test_table__names_the_seeds_that_went_wrong(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_code_of_the_loop__is_what_decides_and_not_what_starts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("model_code/policy.py", "flows/drill/checks.py", "flows/drill/__main__.py"):
+    names = ("model_code/policy.py", "flows/drill/checks.py", "model_code/usecases/demand_victoria/usecase.yaml")
+    for name in (*names, "flows/drill/__main__.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("as it was")
+        (tmp_path / name).write_text("limit = 1")
     monkeypatch.setattr(drills, "ROOT", tmp_path)
     before = drills.code_of_the_loop()
-    (tmp_path / "flows/drill/__main__.py").write_text("starts otherwise")
+    (tmp_path / "flows/drill/__main__.py").write_text("limit = 2")
     assert drills.code_of_the_loop() == before
-    for name in ("model_code/policy.py", "flows/drill/checks.py"):
-        (tmp_path / name).write_text("decides otherwise")
+    for name in names:
+        (tmp_path / name).write_text("limit = 2")
         assert drills.code_of_the_loop() != before
         before = drills.code_of_the_loop()
+
+
+SOURCE = """
+from somewhere import limit
+def breaches(ratio):
+    'Whether it is too much.'
+    return ratio > limit  # more than the limit
+"""
+
+
+@pytest.mark.parametrize(
+    "same", [("somewhere", "elsewhere"), ("Whether it is", "If it is"), ("more than", "beyond"), ("\n", "\n\n")]
+)
+def test_doing__is_not_how_it_is_said(same: tuple[str, str]) -> None:
+    assert drills.doing(SOURCE.replace(*same)) == drills.doing(SOURCE)
+
+
+@pytest.mark.parametrize("other", [("ratio >", "ratio >="), ("> limit", "> 2 * limit"), ("(ratio)", "(ratio=1.5)")])
+def test_doing__is_what_is_done(other: tuple[str, str]) -> None:
+    assert drills.doing(SOURCE.replace(*other)) != drills.doing(SOURCE)
 
 
 def test_play_all__begins_none_when_the_time_is_up() -> None:
