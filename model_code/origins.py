@@ -51,10 +51,12 @@ def check_origin(spec: UseCaseSpec, origin: datetime) -> pd.Timestamp:
     return latest
 
 
-def target_times(spec: UseCaseSpec, origin: pd.Timestamp) -> pd.DatetimeIndex:
-    """The times that a forecast made at `origin` covers, in UTC."""
-    first = origin.tz_convert("UTC") + spec.horizon.first
-    return pd.date_range(first, periods=spec.horizon.steps, freq=pd.Timedelta(spec.horizon.step))
+def target_times(spec: UseCaseSpec, origins: Sequence[pd.Timestamp]) -> pd.DatetimeIndex:
+    """The times that forecasts made at these origins cover, one origin's after another's, in UTC."""
+    horizon = spec.horizon
+    moments = pd.DatetimeIndex(origins, dtype="datetime64[us, UTC]")
+    offsets = horizon.first // MICROSECOND + np.arange(horizon.steps) * (horizon.step // MICROSECOND)
+    return pd.DatetimeIndex((microseconds(moments)[:, None] + offsets).ravel().view("datetime64[us]"), tz="UTC")
 
 
 def entities_at(spec: UseCaseSpec, known: Known, origin: pd.Timestamp) -> list[str]:

@@ -12,7 +12,6 @@ from model_code.origins import target_times
 from model_code.usecase import UseCase, UseCaseSpec
 
 ALL = "all"
-UTC_TIME = "datetime64[us, UTC]"
 COMPLETE = 0.9  # share of an origin's rows that must have truth before the origin counts as scored
 
 
@@ -53,7 +52,7 @@ def conditions(usecase: UseCase, history: KnownHistory, origins: Sequence[pd.Tim
     context = getattr(usecase.features, "context", None)
     truth = history.truth(at)
     ordered = sorted(origins)
-    wanted = pd.DatetimeIndex([time for origin in ordered for time in target_times(spec, origin)], dtype=UTC_TIME)
+    wanted = target_times(spec, ordered)
     levels = {
         name: _levels(rows, ordered, wanted) for name, rows in truth.groupby(series_names(truth["entity"], spec), sort=True)
     }

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from model_code.data.known import KnownHistory
-from model_code.origins import origins_between
+from model_code.origins import origins_between, target_times
 from model_code.series import conditions, per_series
 from model_code.settings import Settings
 from model_code.usecase import UseCase, load_usecase
@@ -33,6 +33,16 @@ def history(usecase: UseCase, days: int, cold_days: int) -> KnownHistory:
     frame = pd.DataFrame({"entity": "VIC", "time": time, "known_at": time + pd.Timedelta(hours=1)})
     weather = frame.assign(temperature=8.0).head(cold_days * 48)
     return KnownHistory(usecase.spec, {"demand": frame.assign(demand=5.0), "weather": weather})
+
+
+def test_target_times__one_origin_after_another_across_a_clock_change() -> None:
+    spec = load_usecase("demand_us", Settings()).spec
+    origins = origins_between(spec, pd.Timestamp("2024-03-08", tz="UTC"), pd.Timestamp("2024-03-13", tz="UTC"))
+    told = target_times(spec, origins).to_numpy().reshape(len(origins), spec.horizon.steps)
+    for origin, times in zip(origins, told, strict=True):
+        wanted = pd.date_range(origin + spec.horizon.first, periods=spec.horizon.steps, freq=spec.horizon.step)
+        assert pd.DatetimeIndex(times, tz="UTC").equals(wanted)
+    assert len(target_times(spec, [])) == 0
 
 
 def test_per_series__tells_loss_bias_level_and_coverage(usecase: UseCase) -> None:
