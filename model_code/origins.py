@@ -54,7 +54,7 @@ def check_origin(spec: UseCaseSpec, origin: datetime) -> pd.Timestamp:
 def target_times(spec: UseCaseSpec, origins: Sequence[pd.Timestamp]) -> pd.DatetimeIndex:
     """The times that forecasts made at these origins cover, one origin's after another's, in UTC."""
     horizon = spec.horizon
-    moments = pd.DatetimeIndex(origins, dtype="datetime64[us, UTC]")
+    moments = pd.DatetimeIndex(list(origins), dtype="datetime64[us, UTC]")
     offsets = horizon.first // MICROSECOND + np.arange(horizon.steps) * (horizon.step // MICROSECOND)
     return pd.DatetimeIndex((microseconds(moments)[:, None] + offsets).ravel().view("datetime64[us]"), tz="UTC")
 
