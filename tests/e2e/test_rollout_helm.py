@@ -104,7 +104,7 @@ def test_deploy__gpu_where_none_is_free_is_said(stand: Stand, other: Callable[[d
     stand.deployed(stand.first)
 
     with pytest.raises(RolloutError, match=r"no node can take a pod.*(GPU|node has the labels)"):
-        other({"profile": "gpu", "gpu": {"count": 99}}).deploy(stand.first, timeout=TIMEOUT)
+        other({"profile": "gpu", "gpu": {"count": 64}}).deploy(stand.first, timeout=TIMEOUT)
 
     holds(stand)
 

@@ -128,6 +128,8 @@ class HelmRelease:
             if held is None:
                 self._helm.uninstall(self.name)
                 return RolloutError(f"{why}; nothing is deployed, as before", hint=error.hint)
+            if self.revisions.newest() == held:  # refused before anything was changed
+                return RolloutError(f"{why}; revision {held.revision} answers as before", hint=error.hint)
             self._helm.rollback(self.name, held.revision)
         except RolloutError as second:
             return RolloutError(f"{error.message}; and it could not be taken back: {second.message}", hint="run it again")

@@ -21,6 +21,7 @@ from services.rollout.kserve.live import KServeLive
 
 OPTIONAL_GROUPS = ("monitoring.coreos.com/v1",)
 KEPT = "PersistentVolumeClaim"  # holds what is not in the store yet
+BACK_SECONDS = 60.0  # for the release before to say that it is ready again
 
 
 class KServeRelease:
@@ -98,7 +99,15 @@ class KServeRelease:
             self._check()
             self.history.record(before["data"], f"restored: {what} failed")
             apply(self._cluster, before["data"])
-            raise RolloutError(f"{error.message}; the release before it is back", hint=error.hint) from error
+            raise RolloutError(f"{error.message}; {self._back()}", hint=error.hint) from error
+
+    def _back(self) -> str:
+        """How the release before is doing once it is applied again; its pods answered all the while, its status takes a moment."""
+        try:
+            self._until_ready(self.required().alone(), BACK_SECONDS)
+        except RolloutError as error:
+            return f"the release before it is back, but not ready: {error.message}"
+        return "the release before it is back"
 
     def bring_staged(self, plan: Plan, track: Staged, timeout: float) -> None:
         """Apply the InferenceService of a track beside stable and wait for it; one that does not become ready is ended.
