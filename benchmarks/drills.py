@@ -60,7 +60,7 @@ def main() -> None:
         print(f"{name}/{seed}: {found[f'{name}/{seed}']}", flush=True)
     keep(played, staged)
     readme = (ROOT / "README.md").read_text()
-    (ROOT / "README.md").write_text(within(readme, f"{table(played)}\n\n{told_of(staged)}"))
+    (ROOT / "README.md").write_text(within(readme, table(played) + told_of(staged)))
 
 
 def _options() -> argparse.Namespace:
@@ -136,7 +136,7 @@ def doing(source: str) -> bytes:
         body = getattr(node, "body", None)
         if isinstance(body, list):
             said = [each for each in body if isinstance(each, ast.Import | ast.ImportFrom) or _is_text(each)]
-            node.body = [each for each in body if each not in said]  # type: ignore[attr-defined]
+            node.body = [each for each in body if each not in said]
     return ast.dump(tree).encode()
 
 
@@ -175,10 +175,12 @@ def table(played: Played) -> str:
 
 
 def told_of(staged: Played) -> str:
-    """What was played through Prefect, in words."""
+    """What was played through Prefect, in words; nothing where none was."""
+    if not staged:
+        return ""
     wrong = [key for key, each in staged.items() if not each["right"]]
     told = f"Through a Prefect server, worker, automations and service: {len(staged)} played, {len(staged) - len(wrong)} right"
-    return f"{told} ({', '.join(staged) or 'none'})" + (f"; wrong: {', '.join(wrong)}." if wrong else ".")
+    return f"\n\n{told} ({', '.join(staged)})" + (f"; wrong: {', '.join(wrong)}." if wrong else ".")
 
 
 def within(page: str, section: str) -> str:

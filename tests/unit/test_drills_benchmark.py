@@ -114,4 +114,12 @@ def test_outcome_of__exit_code_findings_and_harms() -> None:
 def test_told_of__names_what_went_wrong_through_prefect() -> None:
     told = drills.told_of({"bad_release/1": outcome(), "drift_back/1": outcome(right=False)})
     assert "2 played, 1 right (bad_release/1, drift_back/1); wrong: drift_back/1." in told
-    assert "0 played, 0 right (none)." in drills.told_of({})
+    assert drills.told_of({}) == ""
+
+
+def test_play_staged__one_that_stops_by_itself_is_told_and_has_no_outcome(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(play_staged([("flapping_metric", 1)])) == []
+    assert (
+        "flapping_metric/1 stopped with 2: the drill stopped: flapping_metric is not played through Prefect"
+        in capsys.readouterr().out
+    )
