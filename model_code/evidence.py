@@ -1,5 +1,6 @@
 """What the policy sees: frozen facts about the latest scored origins, the data, and the releases."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -38,6 +39,46 @@ class OriginEvidence(Fact):
         return self.loss / self.expected_loss
 
 
+class PairedLoss(Fact):
+    """One origin that two versions answered: the losses of both, in the target's unit."""
+
+    before: float = Field(ge=0, allow_inf_nan=False, description="Of the version that was champion then.")
+    after: float = Field(ge=0, allow_inf_nan=False, description="Of the one that took over.")
+
+
+class Release(Fact):
+    """A bundle that became champion."""
+
+    version: str
+    at: AwareDatetime
+    action: str = Field("promote", description="promote, retrain, rollback or recalibrate: what made it champion.")
+    forced: bool = False
+    won_on: tuple[PairedLoss, ...] = Field(
+        (), description="Origins of the trouble that a retrain won on and was promoted for; empty where no retrain made it."
+    )
+
+
+class PartEvidence(Fact):
+    """What answers for one series, where entities may be answered by models of their own.
+
+    Attributes:
+        version: Registry version of its part.
+        release: What brought that part to it; None before the first.
+        previous: Version that a rollback of this series goes to.
+        bad: Versions that this series was rolled back from; never gone back to.
+    """
+
+    version: str | None
+    release: Release | None
+    previous: str | None = None
+    bad: tuple[str, ...] = ()
+
+    @property
+    def released_at(self) -> datetime | None:
+        """When it began to answer for the series."""
+        return self.release.at if self.release else None
+
+
 class SeriesEvidence(Fact):
     """One entity (or all together, under the name `all`): origins since the last release, oldest first.
 
@@ -50,6 +91,7 @@ class SeriesEvidence(Fact):
     backtest_loss: float = Field(gt=0, description="Mean loss per origin of the champion's backtest.")
     origins: tuple[OriginEvidence, ...] = ()
     level_since: AwareDatetime | None = Field(None, description="First origin of the level's present excursion, if it alarms.")
+    part: PartEvidence | None = Field(None, description="What answers for it; None: the champion as a whole.")
 
 
 class SliceEvidence(Fact):
@@ -102,31 +144,16 @@ class DataFault(Fact):
     text: str
 
 
-class PairedLoss(Fact):
-    """One origin that two versions answered: the losses of both, in the target's unit."""
-
-    before: float = Field(ge=0, allow_inf_nan=False, description="Of the version that was champion then.")
-    after: float = Field(ge=0, allow_inf_nan=False, description="Of the one that took over.")
-
-
-class Release(Fact):
-    """A bundle that became champion."""
-
-    version: str
-    at: AwareDatetime
-    action: str = Field("promote", description="promote, retrain, rollback or recalibrate: what made it champion.")
-    forced: bool = False
-    won_on: tuple[PairedLoss, ...] = Field(
-        (), description="Origins of the trouble that a retrain won on and was promoted for; empty where no retrain made it."
-    )
-
-
 class Action(Fact):
     """Something the policy decided earlier and that was carried out."""
 
     action: ActionName
     at: AwareDatetime
     scope: tuple[str, ...] = ()
+
+    def concerns(self, series: Collection[str]) -> bool:
+        """Whether it was done to one of these series; empty means all, on either side."""
+        return not self.scope or not series or not set(self.scope).isdisjoint(series)
 
 
 class Evidence(Fact):
@@ -150,6 +177,9 @@ class Evidence(Fact):
     evidently_breach: str | None = Field(
         None, description="Which of Evidently's values stands above its calibrated threshold, in words; None where none does."
     )
+    divisible: bool = Field(
+        False, description="Whether an action may change what answers for some series alone: their parts fit together."
+    )
     slices: tuple[SliceEvidence, ...] = ()
     data_faults: tuple[DataFault, ...] = ()
     estimated_ratio: float | None = Field(
@@ -158,6 +188,11 @@ class Evidence(Fact):
     estimate_error: float | None = Field(
         None, ge=0, description="How far such estimates were off where the truth came since, as a logarithm; docs/truth.md."
     )
+
+    def part_of(self, series: SeriesEvidence) -> PartEvidence:
+        """What answers for a series: a part of its own, or the champion as a whole."""
+        release = self.releases[-1] if self.releases else None
+        return series.part or PartEvidence(version=self.champion, release=release, previous=self.previous, bad=self.bad_versions)
 
     @property
     def newest_origin(self) -> datetime | None:

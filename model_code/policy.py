@@ -23,9 +23,10 @@ class Verdict(Fact):
         action: hold, recalibrate, rollback or retrain.
         reasons: Sentences with the numbers behind the verdict.
         side_effects: `page` a person, `refresh` the data, `quarantine` what the data faults name.
-        scope: The series that asked for it; empty means all of them. An action moves the whole bundle, also for those that
-            did not ask: a rollback only where they bear it, by their own losses.
-        to_version: Where a rollback goes.
+        scope: The series that asked for it; empty means all of them. Where the evidence is divisible, the action is about
+            them alone. Else it moves the whole bundle, also for those that did not ask: a rollback only where they bear it,
+            by their own losses.
+        to_version: Where a rollback goes; with a scope, what answers for the series in it from then on.
         since: First origin of the trouble that is acted on; a retrain is judged on the origins from there.
     """
 
@@ -44,6 +45,7 @@ class _Wish:
     action: ActionName
     reason: str
     side_effects: tuple[SideEffect, ...] = ()
+    to_version: str | None = None
 
 
 def decide(policy: Policy, evidence: Evidence, history: Sequence[Action], now: datetime) -> Verdict:
@@ -69,32 +71,55 @@ def decide(policy: Policy, evidence: Evidence, history: Sequence[Action], now: d
         effects = {*doubt.side_effects, *remedies(evidence.data_faults)}
         return Verdict(action="hold", reasons=(doubt.reason, *_faults(evidence)), side_effects=tuple(sorted(effects)))
     troubles = {series.name: trouble_of(series, policy, evidence) for series in evidence.series}
-    wanted = _wanted(troubles, policy, evidence)
-    restraint = None if wanted.action == "hold" else _restraint(policy, history, now)
+    restraints = {name: _restraint(policy, history, now, (name,)) if evidence.divisible else None for name in troubles}
+    wanted = _wanted(troubles, restraints, policy, evidence)
+    whole = not evidence.divisible
+    restraint = None if wanted.action == "hold" else _restraint(policy, history, now, () if whole else wanted.scope)
     if restraint is None:
         return wanted
     reasons = (restraint, *(f"wanted {wanted.action}: {reason}" for reason in wanted.reasons))
     return Verdict(action="hold", reasons=reasons, side_effects=wanted.side_effects)
 
 
-def _wanted(troubles: Mapping[str, Trouble], policy: Policy, evidence: Evidence) -> Verdict:
-    """The verdict before cool-down and budget: the most urgent wish, where those that did not ask bear it."""
-    wishes = {name: _wish(trouble, policy, evidence) for name, trouble in troubles.items()}
-    wishes = _borne(wishes, troubles, policy, evidence)
+def _wanted(troubles: Mapping[str, Trouble], restraints: Mapping[str, str | None], policy: Policy, evidence: Evidence) -> Verdict:
+    """The verdict before the whole's cool-down and budget: the most urgent wish, where those that did not ask bear it."""
+    wishes = {name: _restrained(_wish(trouble, policy, evidence), restraints[name]) for name, trouble in troubles.items()}
+    if not evidence.divisible:
+        wishes = _borne(wishes, troubles, policy, evidence)
     action = next(kind for kind in URGENCY if any(wish.action == kind for wish in wishes.values()))
-    asking = tuple(sorted(name for name, wish in wishes.items() if wish.action == action))
+    asking, target = _asking(action, wishes, evidence)
     reasons = tuple(f"{name}: {wishes[name].reason}" for name in asking)
     reasons += _told_elsewhere(wishes, asking)
     effects = {effect for wish in wishes.values() for effect in wish.side_effects} | {*remedies(evidence.data_faults)}
+    everyone = len(asking) == len(wishes) and target in (None, evidence.previous)
     verdict = Verdict(
         action=action,
         reasons=reasons + _warnings(policy, evidence),
         side_effects=tuple(sorted(effects)),
-        scope=() if action == "hold" or len(asking) == len(wishes) else asking,
-        to_version=evidence.previous if action == "rollback" else None,
+        scope=() if action == "hold" or everyone else asking,
+        to_version=target,
         since=_since(action, [troubles[name] for name in asking]),
     )
     return _with_slices(verdict, policy, evidence)
+
+
+def _asking(action: ActionName, wishes: Mapping[str, _Wish], evidence: Evidence) -> tuple[tuple[str, ...], str | None]:
+    """Who is heard, and where a rollback goes: one target at a time, the one that most series go back to."""
+    asking = tuple(sorted(name for name, wish in wishes.items() if wish.action == action))
+    if action != "rollback":
+        return asking, None
+    if not evidence.divisible:
+        return asking, evidence.previous
+    targets = [wishes[name].to_version for name in asking]
+    target = max(dict.fromkeys(targets), key=targets.count)
+    return tuple(name for name in asking if wishes[name].to_version == target), target
+
+
+def _restrained(wish: _Wish, restraint: str | None) -> _Wish:
+    """What a series wants that has to wait is told, and its page goes out."""
+    if wish.action == "hold" or restraint is None:
+        return wish
+    return replace(wish, action="hold", reason=f"{restraint}; wanted {wish.action}: {wish.reason}")
 
 
 def _since(action: ActionName, asking: Sequence[Trouble]) -> datetime | None:
@@ -109,7 +134,7 @@ def _wish(trouble: Trouble, policy: Policy, evidence: Evidence) -> _Wish:
     if faults:
         return _Wish("hold", f"data at fault: {'; '.join(fault.text for fault in faults)}", remedies(faults))
     if trouble.blames_release and (trouble.scored >= policy.min_origins or trouble.blatant):
-        return _rollback_wish(trouble, evidence)
+        return _rollback_wish(trouble)
     if trouble.scored < policy.min_origins:
         return _Wish("hold", f"{trouble.scored} origins scored since the last release, {policy.min_origins} are needed")
     if trouble.level_moved:
@@ -134,12 +159,12 @@ def _nothing_to_do(trouble: Trouble) -> _Wish:
     return _Wish("hold", f"on an even keel: {trouble.ratio_text}")
 
 
-def _rollback_wish(trouble: Trouble, evidence: Evidence) -> _Wish:
-    target = evidence.previous
-    if target is None or target in evidence.bad_versions or target == evidence.champion:
+def _rollback_wish(trouble: Trouble) -> _Wish:
+    target, part = trouble.part.previous, trouble.part
+    if target is None or target in part.bad or target == part.version:
         why = "there is no version before it" if target is None else f"version {target} is known to be bad"
         return _Wish("hold", f"{trouble.release_text}, but {why}", ("page",))
-    return _Wish("rollback", f"{trouble.release_text}; back to version {target}", ("page",))
+    return _Wish("rollback", f"{trouble.release_text}; back to version {target}", ("page",), target)
 
 
 def _borne(wishes: Mapping[str, _Wish], troubles: Mapping[str, Trouble], policy: Policy, evidence: Evidence) -> dict[str, _Wish]:
@@ -176,9 +201,13 @@ def _with_slices(verdict: Verdict, policy: Policy, evidence: Evidence) -> Verdic
     return verdict.model_copy(update={"action": action, "reasons": reasons, "side_effects": effects})
 
 
-def _restraint(policy: Policy, history: Sequence[Action], now: datetime) -> str | None:
-    """Why an action has to wait, if it has to."""
-    done = [action for action in history if action.action != "hold"]
+def _restraint(policy: Policy, history: Sequence[Action], now: datetime, scope: Sequence[str]) -> str | None:
+    """Why an action has to wait, if it has to: what was done to somebody concerned counts, and what was done to all.
+
+    Args:
+        scope: The series concerned; empty means all.
+    """
+    done = [action for action in history if action.action != "hold" and action.concerns(scope)]
     latest = max(done, key=lambda action: (action.at, action.action), default=None)
     if latest is not None and now - latest.at < policy.cooldown:
         return f"cooling down: {latest.action} {hours(now - latest.at)} ago, {hours(policy.cooldown)} lie between two actions"

@@ -9,10 +9,13 @@ from datetime import datetime
 from typing import Any, Literal
 
 from model_code import promotion_rules as rules
+from model_code.bundle import COMPOSITE
 from model_code.errors import PromotionRefused
 from model_code.ledger import Entry, Ledger
+from model_code.parts import PARTS, Parts
 from model_code.pointer import Pointers
 from model_code.registry import Registry
+from model_code.routing import Routing
 from model_code.sql import Locked
 from model_code.standing import MOVES, Standing, standing
 from model_code.verdict import PairedVerdict
@@ -109,7 +112,8 @@ class Promoter:
             reason: Why, in words.
             evidence: What was known.
             at: Time of the decision (aware).
-            to_version: An earlier champion to return to. Default: the alias `previous`.
+            to_version: An earlier champion to return to. Default: the alias `previous`. With a scope: a version in which
+                the entities concerned are answered by an earlier part of theirs, and all others as they are.
             scope: Entities concerned; empty means all.
             from_version: Champion that the evidence is about: when it was rolled back from already, nothing
                 moves and that entry is returned. Default: whoever is champion, unless the same decision
@@ -127,12 +131,13 @@ class Promoter:
         rules.require_words(actor, reason)
         with self._alone(usecase):
             reached, champion = self._present(usecase)
-            if reached.last and rules.is_repeat(reached.last, (actor, reason, at), to_version, from_version):
+            if reached.last and rules.is_repeat(reached.last, (actor, reason, at), to_version, from_version, scope):
                 return reached.last
             rules.require_champion(from_version, champion)
             target = to_version or self._registry.version_of(usecase, PREVIOUS)
-            target = rules.good_target(usecase, target, champion, reached)
-            return self._move("rollback", usecase, champion, target, _Decision(actor, reason, dict(evidence), at, scope))
+            if not scope:
+                target = rules.good_target(usecase, target, champion, reached)
+            return self._move("rollback", usecase, champion, str(target), _Decision(actor, reason, dict(evidence), at, scope))
 
     def recover(self, usecase: str) -> list[Entry]:
         """Complete or void what a killed promotion or rollback left half done; safe at any time.
@@ -176,8 +181,10 @@ class Promoter:
             to_version=target,
             from_bundle=self._registry.bundle_of(usecase, champion) if champion else None,
             to_bundle=self._registry.bundle_of(usecase, target),
-            **vars(decision),
+            **vars(decision) | {"evidence": decision.evidence | self._parts(usecase, target)},
         )
+        if decision.evidence.get("forced") is not True:
+            rules.require_good_parts(self._ledger.entries(usecase), intent)
         recorded = self._ledger.append(intent)
         self._after_step("intent")
         return self._complete(recorded)
@@ -200,6 +207,24 @@ class Promoter:
     def _bundles(self, usecase: str) -> dict[str, str]:
         """Registered version -> its bundle."""
         return {version.version: version.bundle for version in self._registry.versions(usecase)}
+
+    def _parts(self, usecase: str, target: str) -> dict[str, Any]:
+        """For the ledger: what the version is made of; nothing where it is one part.
+
+        Raises:
+            PromotionRefused: A part is no registered version.
+        """
+        listed = {version.version: version for version in self._registry.versions(usecase)}
+        if target not in listed or listed[target].family != COMPOSITE:
+            return {}
+        names = {version.bundle: version.version for version in reversed(listed.values())}
+        routing = Routing.model_validate(listed[target].parameters)
+        unknown = sorted(routing.parts - set(names))
+        if unknown:
+            raise PromotionRefused(f"a part of version {target} is not registered: {unknown[0][:12]}", hint="register it first")
+        told = routing.renamed(names)
+        made = Parts(routing=told, bundles={version: listed[version].bundle for version in sorted(told.parts)})
+        return {PARTS: made.model_dump(mode="json")}
 
     def _recover(self, usecase: str) -> list[Entry]:
         return [self._close(intent) for intent in self._ledger.open_intents(usecase) if intent.action in MOVES]

@@ -1,14 +1,17 @@
 """When a promotion or rollback is refused; pure."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from model_code.errors import PromotionRefused
 from model_code.ledger import Entry
-from model_code.standing import Standing
+from model_code.standing import Standing, standing, standing_for
 from model_code.verdict import PairedVerdict
 
 
-def is_repeat(last: Entry, asked: tuple[str, str, datetime], to_version: str | None, from_version: str | None) -> bool:
+def is_repeat(
+    last: Entry, asked: tuple[str, str, datetime], to_version: str | None, from_version: str | None, scope: tuple[str, ...] = ()
+) -> bool:
     """Whether the rollback that is asked for is the one that was done last.
 
     Args:
@@ -16,8 +19,9 @@ def is_repeat(last: Entry, asked: tuple[str, str, datetime], to_version: str | N
         asked: Actor, reason and time of the decision.
         to_version: Version to return to, if one was named.
         from_version: Version that the evidence is about, if one was named: then who asks does not matter.
+        scope: Entities that roll back; empty means all.
     """
-    if last.action != "rollback" or to_version not in (None, last.to_version):
+    if last.action != "rollback" or last.scope != scope or to_version not in (None, last.to_version):
         return False
     if from_version is not None:
         return last.from_version == from_version
@@ -83,3 +87,31 @@ def good_target(usecase: str, target: str | None, champion: str | None, reached:
     if target not in older:
         raise PromotionRefused(f"version {target} never was a champion that stood", hint=hint)
     return target
+
+
+def require_good_parts(moves: Sequence[Entry], intent: Entry) -> None:
+    """No entity is brought to what is known bad for it, and one that rolls back alone returns to what was good for it.
+
+    Args:
+        moves: Entries so far.
+        intent: The move, with what its version is made of.
+
+    Raises:
+        PromotionRefused: It is not so; names the entity.
+    """
+    reached = standing([*moves, intent.model_copy(update={"phase": "done"})])
+    routed = {entity for made in reached.parts.values() for entity in made.routing.routes}
+    for entity in sorted(routed | set(intent.scope)):
+        before, after = (reached.part_of(str(version), entity) for version in (intent.from_version, intent.to_version))
+        own, name = standing_for(moves, entity), f"version {after} for {entity}"
+        if after in own.bad and after != before:
+            raise PromotionRefused(f"{name} was rolled back from and is known bad", hint="choose another version")
+        if intent.action == "rollback" and intent.scope:
+            _require_own(entity in intent.scope, before != after, after in own.good, name)
+
+
+def _require_own(asked: bool, changes: bool, stood: bool, name: str) -> None:
+    if asked and not (changes and stood):
+        raise PromotionRefused(f"{name} is no earlier one that stood", hint="retrain, or promote a version for all entities")
+    if changes and not asked:
+        raise PromotionRefused(f"{name} would change, which nobody asked for", hint="look again, and decide on the present state")

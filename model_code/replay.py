@@ -30,7 +30,7 @@ def replay(bundle: Bundle, cases: Cases, truth: pd.DataFrame) -> pd.DataFrame:
     Returns:
         origin, entity, time, step, value, lower, upper, truth (NaN where not known).
     """
-    answer = bundle.predict(cases.features, cases.rows["step"].to_numpy())
+    answer = bundle.predict(cases.features, cases.rows["step"].to_numpy(), cases.rows["entity"].tolist())
     return cases.rows.assign(value=answer.value, lower=answer.lower, upper=answer.upper, truth=cases.truth(truth))
 
 

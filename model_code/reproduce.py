@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from model_code.bundle import Bundle, BundleContents, write_bundle
+from model_code.bundle import COMPOSITE, Bundle, BundleContents, write_bundle
 from model_code.challenger import Progress, contents_of, evaluate
 from model_code.data.known import KnownHistory
 from model_code.data.store import ObservationStore
@@ -23,6 +23,7 @@ SHOWN = 5  # differences within one file
 MANIFEST = "manifest.json"
 MISSING = "(nothing)"
 RECALIBRATED = "its model is that bundle's, byte by byte: reproduce the version of that one"
+MADE_OF_PARTS = "they are in it byte by byte: reproduce the versions of those"
 NO_LINEAGE = "it was not trained on tables of the store, and cannot be rebuilt"
 
 
@@ -75,11 +76,14 @@ def rebuild(bundle: Bundle, store: ObservationStore, *, progress: Progress = lam
     Raises:
         StoreError: A table version that it recorded is gone.
         TooLittleData: A feed has no table, or not enough origins.
-        BundleError: It does not name the table version of each feed, or is a recalibration of another bundle.
+        BundleError: It does not name the table version of each feed, is a recalibration of another bundle, or is made of several.
     """
     manifest, usecase = bundle.manifest, bundle.usecase
     now = pd.Timestamp(manifest.trained_until).tz_convert("UTC")
     quiet = bundle.profile.get("quiet_until")
+    if manifest.family == COMPOSITE:
+        told = ", ".join(part[:12] for part in sorted(bundle.made_of))
+        raise BundleError(f"bundle {bundle.hash[:12]} is made of the bundles {told}", hint=MADE_OF_PARTS)
     made_of = bundle.profile.get("recalibrated")
     if made_of is not None:
         raise BundleError(f"bundle {bundle.hash[:12]} is bundle {made_of['from'][:12]} with other intervals", hint=RECALIBRATED)

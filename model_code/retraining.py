@@ -64,40 +64,48 @@ def retrain(
     *,
     seed: int,
     scope: Collection[str] = (),
+    alone: bool = False,
     progress: Progress = lambda _: None,
 ) -> Retrained:
     """Judge the slate on the origins since `trouble_since` and fit its leader on everything known now.
 
     Args:
         scope: Entities that asked for it; the others must not pay for them (`policy.scope_tolerance`). Empty: all asked.
+        alone: The winner shall answer for these entities alone: it is trained on all, and judged on their rows.
 
     Raises:
         TooLittleData: Not enough origins.
     """
     origins, _ = history_split(usecase, history, now)
     cases = build_cases(usecase, history, origins)
-    judged_on = [origin for origin in _told(cases, history, now) if origin >= trouble_since]
-    before = [origin for origin in _told(cases, history, trouble_since) if origin < trouble_since][
-        -usecase.spec.retrain.warm_up :
-    ]
+    own = cases.where(cases.rows["entity"].isin(list(scope)).to_numpy()) if alone else cases
+    judged_on = [origin for origin in _told(own, history, now) if origin >= trouble_since]
+    before = [origin for origin in _told(own, history, trouble_since) if origin < trouble_since][-usecase.spec.retrain.warm_up :]
     candidates = slate(champion, usecase.spec.retrain.slate)
     walked = []
     for candidate in candidates:
-        walked.append(backtest(usecase, candidate, cases, history, [*before, *judged_on], truth_at=now, refit_every=1, seed=seed))
+        found = backtest(usecase, candidate, cases, history, [*before, *judged_on], truth_at=now, refit_every=1, seed=seed)
+        walked.append(_only(found, usecase, scope) if alone else found)
         progress(
             f"{candidate.family}, half-life {candidate.half_life_days}: {_loss_on(walked[-1], judged_on):.4f} since the trouble began"
         )
-    told = {origin: [each for each in _told(cases, history, origin) if each >= trouble_since] for origin in judged_on}
+    told = {origin: [each for each in _told(own, history, origin) if each >= trouble_since] for origin in judged_on}
     losses = _follow_the_leader(walked, candidates, before, told)
-    reigning = _champion_answers(usecase, champion, cases, history, judged_on, now)
+    reigning = _champion_answers(usecase, champion, own, history, judged_on, now)
     answered = per_origin(reigning, usecase.spec).set_index("origin")["loss"]
     losses["champion"] = answered.reindex(pd.DatetimeIndex(judged_on)).reset_index(drop=True)
     leader = _leader(walked, [*before, *judged_on])
     best = np.array([_loss_on(walked[leader], [origin]) for origin in judged_on])
     verdict = _verdict(usecase, losses, best, len(candidates))
-    if scope:
+    if scope and not alone:
         verdict = _borne(usecase, verdict, reigning, walked[leader].scored, scope)
     return Retrained(evaluate(usecase, history, now, [candidates[leader]], seed=seed), verdict, losses)
+
+
+def _only(walked: Backtest, usecase: UseCase, scope: Collection[str]) -> Backtest:
+    """The answers for some entities."""
+    scored = walked.scored[walked.scored["entity"].isin(list(scope))].reset_index(drop=True)
+    return Backtest(scored, per_origin(scored, usecase.spec))
 
 
 def _told(cases: Cases, history: KnownHistory, at: pd.Timestamp) -> list[pd.Timestamp]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from model_code.evidence import Evidence, OriginEvidence, SeriesEvidence
+from model_code.evidence import Evidence, OriginEvidence, PartEvidence, SeriesEvidence
 from model_code.specification import Policy
 
 MOSTLY = 0.75
@@ -18,6 +18,11 @@ class Trouble:
     series: SeriesEvidence
     policy: Policy
     evidence: Evidence
+
+    @property
+    def part(self) -> PartEvidence:
+        """What answers for the series."""
+        return self.evidence.part_of(self.series)
 
     @property
     def points(self) -> tuple[OriginEvidence, ...]:
@@ -85,7 +90,7 @@ class Trouble:
     @property
     def began_after_release(self) -> bool:
         """The trouble began no later than `attribution` after the last release."""
-        released = self.evidence.released_at
+        released = self.part.released_at
         started = next((point.origin for point in self._run()), None)
         return released is not None and started is not None and started - released <= self.policy.attribution
 
@@ -169,7 +174,7 @@ class Trouble:
         told = [(point.loss, point.previous_loss) for point in self._run() if point.previous_loss is not None]
         mine, theirs = (sum(values) / len(told) for values in zip(*told, strict=True)) if told else (0.0, 0.0)
         return (
-            f"version {self.evidence.champion} loses {mine:.3g} against {theirs:.3g} of version {self.evidence.previous} "
+            f"version {self.part.version} loses {mine:.3g} against {theirs:.3g} of version {self.part.previous} "
             f"on the same {len(told)} origins; {self.ratio_text}"
         )
 
@@ -197,7 +202,7 @@ class Trouble:
 
     def _beaten_on_the_whole(self) -> bool:
         """Whether the version before is clearly better on every origin known of both, those that a retrain won on included."""
-        won = self.evidence.releases[-1].won_on if self.evidence.releases else ()
+        won = self.part.release.won_on if self.part.release else ()
         if not won:
             return True
         since = [(point.loss, point.previous_loss) for point in self.points]
@@ -246,7 +251,7 @@ class Trouble:
 
 def trouble_of(series: SeriesEvidence, policy: Policy, evidence: Evidence) -> Trouble:
     """The series' latest origins, judged; origins from before the last release are left out."""
-    released = evidence.released_at
+    released = evidence.part_of(series).released_at
     since = tuple(point for point in series.origins if released is None or point.origin >= released)
     ordered = tuple(sorted(since, key=lambda point: point.origin))
     return Trouble(series.model_copy(update={"origins": ordered}), policy, evidence)

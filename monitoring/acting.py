@@ -5,6 +5,7 @@ from typing import Generic, Protocol, TypeVar
 
 import pandas as pd
 
+from model_code.bundle import fits
 from model_code.challenger import Progress, bundle_of, register
 from model_code.errors import PromotionRefused
 from model_code.installation import Installation
@@ -13,6 +14,7 @@ from model_code.retraining import Retrained
 from model_code.retraining import retrain as judge_slate
 from model_code.standing import standing
 from model_code.verdict import PairedVerdict
+from monitoring.composing import alone, composed, reigning
 from monitoring.consent import Answer, Ask, Proposal, is_needed, unasked
 from monitoring.judgement import Judgement, look
 
@@ -82,7 +84,7 @@ class Acted(Generic[Made]):
 
 
 def roll_back(place: Installation, now: pd.Timestamp, request: Request, *, ask: Ask = unasked) -> Acted[Judged]:
-    """Return to the version before, if the policy says so or the request is forced.
+    """Return to the version before, if the policy says so or the request is forced; some entities alone, where only they ask.
 
     The same request again (actor and reason, within the cool-down) is that rollback, and not one version further.
 
@@ -94,21 +96,25 @@ def roll_back(place: Installation, now: pd.Timestamp, request: Request, *, ask: 
     """
     place.promoter.recover(place.usecase.name)
     seen = look(place, now)
-    done = carried_out("rollback", place, now, request)
+    done = carried_out("rollback", place, now, request, seen)
     if done is not None:
         return Acted(seen, done)
     if not wanted("rollback", seen, request):
         return Acted(seen)
-    answer = consented("rollback", place, now, request, seen, seen.evidence.previous, ask)
+    scope, target = alone("rollback", seen), seen.verdict.to_version
+    answer = consented("rollback", place, now, request, seen, target if scope else seen.evidence.previous, ask)
     if answer is not None and not answer.approved:
         return Acted(seen, answer=answer)
+    if scope:
+        target = composed(place, reigning(place, "roll back"), dict.fromkeys(scope, place.bundle_of(str(target))))
     entry = place.promoter.rollback(
         place.usecase.name,
         request.actor,
         reason_of("rollback", seen, request),
         {"seen": seen.evidence.model_dump(mode="json"), ASKED_BY: request.reason},
         now.to_pydatetime(),
-        to_version=seen.verdict.to_version,
+        to_version=target,
+        scope=scope,
         from_version=seen.evidence.champion,
     )
     return Acted(seen, entry, answer=answer)
@@ -131,23 +137,24 @@ def retrain(
     """
     place.promoter.recover(place.usecase.name)
     seen = look(place, now)
-    done = carried_out("promote", place, now, request)
+    done = carried_out("promote", place, now, request, seen)
     if done is not None:
         _note(place, done)  # it may have been killed just before
         return Acted(seen, done, done.to_version)
     if not wanted("retrain", seen, request):
         return Acted(seen)
     since, history, seed = _trouble_since(place, seen, now), place.history(now), place.usecase.spec.seed
-    pointer = place.pointers.get(place.usecase.name)
-    if pointer is None:
-        raise PromotionRefused(f"{place.usecase.name} has no champion to retrain", hint="run search, train and promote first")
-    champion, scope = place.bundle(pointer.wanted), seen.verdict.scope
-    result = judge_slate(place.usecase, history, champion, now, since, seed=seed, scope=scope, progress=progress)
+    champion = reigning(place, "retrain")
+    scope, joins = seen.verdict.scope, fits(place.usecase, champion)
+    own = alone("retrain", seen) if joins else ()
+    result = judge_slate(place.usecase, history, champion, now, since, seed=seed, scope=scope, alone=bool(own), progress=progress)
     bundle = bundle_of(place, history, now, result.evaluated, seed=seed, quiet_until=since)
     version = register(place, bundle, result.evaluated)
     better = result.verdict.better
+    if better and own:
+        version = composed(place, champion, dict.fromkeys(own, place.bundle(bundle.hash)))
     answer = consented("retrain", place, now, request, seen, version, ask) if better else None
-    return Acted(seen, _settle(place, now, request, seen, version, result, answer), version, result, answer)
+    return Acted(seen, _settle(place, now, request, seen, version, result, answer, own), version, result, answer)
 
 
 def _settle(
@@ -158,6 +165,7 @@ def _settle(
     version: str,
     result: Retrained,
     answer: Answer | None,
+    scope: tuple[str, ...],
 ) -> Entry | None:
     """Promote the winner if the verdict allows, and note what the retrain came to; the note starts the cool-down."""
     usecase, champion, at = place.usecase.name, seen.evidence.champion, now.to_pydatetime()
@@ -169,6 +177,7 @@ def _settle(
         action="retrain",
         actor=request.actor,
         reason="",
+        scope=scope,
         from_version=champion,
         evidence=evidence,
         at=at,
@@ -180,7 +189,7 @@ def _settle(
         return None  # noted where it was asked
     reason = reason_of("retrain", seen, request)
     entry = place.promoter.promote(
-        usecase, version, request.actor, reason, evidence, at, verdict=result.verdict, from_version=champion
+        usecase, version, request.actor, reason, evidence, at, verdict=result.verdict, scope=scope, from_version=champion
     )
     _note(place, told.model_copy(update={"to_version": version}))
     return entry
@@ -191,7 +200,7 @@ def _note(place: Installation, told: Entry) -> None:
     verdict = told.evidence["verdict"]
     assert isinstance(verdict, dict)
     came_to = "kept the champion" if told.to_version is None else "promoted"
-    note = {name: getattr(told, name) for name in ("usecase", "actor", "from_version", "to_version", "at")}
+    note = {name: getattr(told, name) for name in ("usecase", "actor", "scope", "from_version", "to_version", "at")}
     note["evidence"] = {name: told.evidence[name] for name in ("losses", ASKED_BY, "verdict")}
     place.ledger.append(Entry(phase="note", action="retrain", reason=f"{came_to}: {verdict['reason']}", **note))
 
@@ -256,10 +265,12 @@ def _being_asked(place: Installation, now: pd.Timestamp, request: Request, actio
     return waits and same_move and not answered and not same_request
 
 
-def carried_out(action: str, place: Installation, now: pd.Timestamp, request: Request) -> Entry | None:
-    """The latest move, if this very request led to it: who was killed, or is two, asks again."""
+def carried_out(action: str, place: Installation, now: pd.Timestamp, request: Request, seen: Judgement) -> Entry | None:
+    """The latest move, if this very request led to it: who was killed, or is two, asks again. For other entities it did not."""
     last = standing(place.ledger.entries(place.usecase.name)).last
     if last is None or (last.action, last.actor, last.evidence.get(ASKED_BY)) != (action, request.actor, request.reason):
+        return None
+    if last.scope and seen.evidence.divisible and seen.verdict.scope and set(last.scope).isdisjoint(seen.verdict.scope):
         return None
     return last if now - place.usecase.spec.policy.cooldown < last.at <= now else None
 

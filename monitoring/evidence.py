@@ -1,7 +1,7 @@
 """Gathers what the policy reads: scored predictions of the champion, drift of the level, replays, freshness, releases."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,15 +18,17 @@ from model_code.drift import DriftProfile, SeriesProfile, expected_loss, walk
 from model_code.errors import DataError
 from model_code.evaluation import row_loss
 from model_code.evidence import Evidence, OriginEvidence, SeriesEvidence, SliceEvidence
-from model_code.faults import alarmed, find_faults, shifted_levels
+from model_code.faults import LevelShift, alarmed, find_faults, shifted_levels
 from model_code.installation import Installation
 from model_code.origins import origins_between
-from model_code.replay import cases_of, replay, replay_baseline
+from model_code.replay import replay_baseline
 from model_code.series import ALL, conditions, per_series, series_names
 from model_code.slices import KEYS, SliceProfile
 from model_code.specification import UseCaseSpec
 from model_code.standing import standing
 from monitoring.estimate import Estimate, estimate, mean_of
+from monitoring.previous import is_divisible, previous_parts, replayed
+from monitoring.reigns import Reign, answered_by, own_part, reigns_of
 from monitoring.releases import releases_of
 from monitoring.slices import LATEST, Answered, aligned, latest, slice_evidence
 from monitoring.truth import score
@@ -47,6 +49,7 @@ class Watched:
         replays: `previous`, `baseline` -> per_series of their answers on the same origins.
         released_at: When the champion became champion.
         answered: Rows of the latest origins, to be cut into slices; None before there are any.
+        reigns: Series -> what answers for it, since when; `released_at` for all others.
     """
 
     scored: pd.DataFrame
@@ -55,6 +58,11 @@ class Watched:
     replays: Mapping[str, pd.DataFrame]
     released_at: pd.Timestamp
     answered: Answered | None = None
+    reigns: Mapping[str, Reign] = field(default_factory=dict)
+
+    def released(self, series: str) -> pd.Timestamp:
+        """When what answers for a series became what answers for it."""
+        return self.reigns[series].since if series in self.reigns else self.released_at
 
 
 def gather(place: Installation, now: datetime, *, drifted_share: float | None = None, quarantined_share: float = 0.0) -> Evidence:
@@ -77,12 +85,14 @@ def gather(place: Installation, now: datetime, *, drifted_share: float | None = 
         raise DataError(f"{place.usecase.name}: nothing was ever released", hint="run the train flow first")
     history, moment = place.history(now), pd.Timestamp(now)
     champion = place.bundle(pointer.wanted)
-    previous = place.bundle(pointer.previous) if pointer.previous else None
-    watched = watch(place, history, champion, previous, moment, pd.Timestamp(releases[-1].at))
-    newest_prediction = _newest_prediction(place, watched, now)
     normal = DriftProfile.model_validate(champion.profile["drift"])
-    shifts = shifted_levels(normal.faults, history, place.usecase.spec, now, releases[-1].at)
-    series = alarmed(series_evidence(watched, normal), shifts)
+    reigns = reigns_of(entries, [*normal.series, ALL])
+    before = previous_parts(place, reigns, pointer.previous)
+    watched = watch(place, history, champion, before, moment, pd.Timestamp(releases[-1].at), reigns)
+    newest_prediction = _newest_prediction(place, watched, now)
+    released = {name: watched.released(name).to_pydatetime() for name in normal.series}
+    series = alarmed(series_evidence(watched, normal), shifts_since(released, normal, history, place, now))
+    series = tuple(each.model_copy(update={"part": own_part(each.name, reigns, releases, reached)}) for each in series)
     estimated = estimates(series, watched)
     return Evidence(
         usecase=place.usecase.name,
@@ -92,6 +102,7 @@ def gather(place: Installation, now: datetime, *, drifted_share: float | None = 
         bad_versions=tuple(sorted(reached.bad)),
         releases=releases,
         series=series,
+        divisible=is_divisible(place.usecase.spec, champion, before.values()),
         slices=slices_seen(watched, champion),
         estimated_ratio=estimated.ratio,
         estimate_error=estimated.error,
@@ -105,36 +116,54 @@ def gather(place: Installation, now: datetime, *, drifted_share: float | None = 
     )
 
 
+def shifts_since(
+    released: Mapping[str, datetime], normal: DriftProfile, history: KnownHistory, place: Installation, now: datetime
+) -> dict[str, LevelShift]:
+    """Shifts of an entity's level against its neighbours', each since the release that concerns the entity."""
+    found: dict[str, LevelShift] = {}
+    for moment in sorted(set(released.values())):
+        shifts = shifted_levels(normal.faults, history, place.usecase.spec, now, moment)
+        found |= {name: shift for name, shift in shifts.items() if released.get(name, moment) == moment}
+    return found
+
+
 def watch(
     place: Installation,
     history: KnownHistory,
     champion: Bundle,
-    previous: Bundle | None,
+    previous: Mapping[str, Bundle],
     now: pd.Timestamp,
     released_at: pd.Timestamp,
+    reigns: Mapping[str, Reign],
 ) -> Watched:
-    """The tables: what the champion answered since its release, and what the others would have."""
+    """The tables: what the champion answered since its release, and what the others would have.
+
+    Args:
+        previous: Series -> the bundle before.
+        reigns: Series -> what answers for it, since when.
+    """
     usecase, spec = place.usecase, place.usecase.spec
+    first = min((reign.since for reign in reigns.values()), default=released_at)
     truth = history.truth(now)
-    answered = place.predictions.between(usecase.name, released_at, now, by="origin")
-    scored = score(answered[answered["bundle"] == champion.hash], truth, spec)
+    answered = place.predictions.between(usecase.name, first, now, by="origin")
+    scored = score(answered[answered_by(answered, reigns)], truth, spec)
     live = per_series(scored, spec)
     live = live if live.empty else live.merge(intervals(scored, spec), on=["origin", "series"], how="left")
-    start = max(released_at - WARM_UP * spec.drift.reference_origins * spec.origins.every, history.first_time() + spec.lookback)
+    start = max(first - WARM_UP * spec.drift.reference_origins * spec.origins.every, history.first_time() + spec.lookback)
     told = conditions(champion.usecase, history, origins_between(spec, start, now), now)
     told = told[~on_faulty_data(told, place, now)].reset_index(drop=True)
     judged = latest(scored)
     latest_origins = sorted(judged["origin"].unique())[-REPLAYED:]
     if not latest_origins:
-        return Watched(scored, live, told, {}, released_at)
+        return Watched(scored, live, told, {}, released_at, reigns=reigns)
     cases = build_cases(usecase, history, latest_origins)
     answers = {
-        "previous": None if previous is None else replay(previous, cases_of(previous, usecase, history, cases), truth),
+        "previous": replayed(previous, usecase, history, cases, truth),
         "baseline": replay_baseline(usecase, cases, truth),
     }
     rows = {name: given for name, given in answers.items() if given is not None}
     replays = {name: per_series(given, spec) for name, given in rows.items()}
-    return Watched(scored, live, told, replays, released_at, _to_cut(judged, cases, rows, champion.spec))
+    return Watched(scored, live, told, replays, released_at, _to_cut(judged, cases, rows, champion.spec), reigns)
 
 
 def on_faulty_data(told: pd.DataFrame, place: Installation, now: pd.Timestamp) -> NDArray[np.bool_]:
@@ -217,7 +246,7 @@ def _series(name: str, watched: Watched, profile: SeriesProfile) -> SeriesEviden
     told = _of(watched.conditions, name)
     if told.empty:
         return SeriesEvidence(name=name, backtest_loss=profile.backtest_loss)
-    released = int((told["origin"] < watched.released_at).sum())
+    released = int((told["origin"] < watched.released(name)).sum())
     walked = walk(profile.level, profile.level.residuals(told), released)
     table = pd.DataFrame(
         {

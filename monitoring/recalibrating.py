@@ -6,14 +6,16 @@ import numpy as np
 import pandas as pd
 
 from model_code.bundle import Bundle
-from model_code.errors import PromotionRefused
 from model_code.installation import Installation
 from model_code.ledger import Entry
 from model_code.recalibration import Recalibrated, backtested_by, contents_with, require_intervals
 from model_code.recalibration import recalibrate as judge
+from model_code.series import ALL
 from monitoring.acting import ASKED_BY, Acted, Request, carried_out, consented, reason_of, wanted
+from monitoring.composing import alone, composed, reigning
 from monitoring.consent import Ask, unasked
 from monitoring.judgement import Judgement, look
+from monitoring.reigns import answered_by, reigns_of
 from monitoring.truth import score
 
 ACTION: Final = "recalibrate"
@@ -31,18 +33,22 @@ def recalibrate(place: Installation, now: pd.Timestamp, request: Request, *, ask
     """
     place.promoter.recover(place.usecase.name)
     seen = look(place, now)
-    done = carried_out(ACTION, place, now, request)
+    done = carried_out(ACTION, place, now, request, seen)
     if done is not None:
         return Acted(seen, done, done.to_version)
     if not wanted(ACTION, seen, request):
         return Acted(seen)
     require_intervals(place.usecase.spec)
-    champion = _champion(place)
-    made = _judged(place, champion, now, pd.Timestamp(seen.evidence.releases[-1].at))
+    champion = reigning(place, ACTION)
+    scope = _of_one_part(champion, alone(ACTION, seen))
+    part = champion.part_of(scope[0]) if scope else champion
+    made = _judged(place, part, scope, now)
     if not made.verdict.better:
-        _note_kept(place, now, request, seen, made)
+        _note_kept(place, now, request, seen, made, scope)
         return Acted(seen, made=made)
-    version = _register(place, champion, made, now)
+    version = _register(place, part, made, now)
+    if scope:
+        version = composed(place, champion, dict.fromkeys(scope, place.bundle_of(version)))
     answer = consented(ACTION, place, now, request, seen, version, ask)
     if answer is not None and not answer.approved:
         return Acted(seen, None, version, made, answer)
@@ -54,43 +60,53 @@ def recalibrate(place: Installation, now: pd.Timestamp, request: Request, *, ask
         _evidence(request, made),
         now.to_pydatetime(),
         verdict=made.verdict,
-        scope=seen.verdict.scope,
+        scope=scope,
         from_version=seen.evidence.champion,
         action=ACTION,
     )
     return Acted(seen, entry, version, made, answer)
 
 
-def _champion(place: Installation) -> Bundle:
-    pointer = place.pointers.get(place.usecase.name)
-    if pointer is None:
-        raise PromotionRefused(f"{place.usecase.name} has no champion to recalibrate", hint="run search, train and promote first")
-    return place.bundle(pointer.wanted)
+def _of_one_part(champion: Bundle, scope: tuple[str, ...]) -> tuple[str, ...]:
+    """Those in the scope (empty: all) whom one part answers for, the part of most; empty where the champion has no parts."""
+    if len(champion.made_of) == 1:
+        return scope
+    asking = scope or champion.spec.entities or ()
+    parts = [champion.part_of(entity).hash for entity in asking]
+    most = max(dict.fromkeys(parts), key=parts.count)
+    return tuple(entity for entity, part in zip(asking, parts, strict=True) if part == most)
 
 
-def _judged(place: Installation, champion: Bundle, now: pd.Timestamp, released: pd.Timestamp) -> Recalibrated:
+def _judged(place: Installation, part: Bundle, scope: tuple[str, ...], now: pd.Timestamp) -> Recalibrated:
+    """New intervals of a part, by the rows of some entities (empty: of all)."""
     history, spec = place.history(now), place.usecase.spec
-    kept = place.predictions.between(place.usecase.name, released, now)
-    scored = score(kept[kept["bundle"] == champion.hash], history.truth(now), spec)
+    entries = [entry for entry in place.ledger.entries(place.usecase.name) if entry.at <= now]
+    reigns = reigns_of(entries, scope or [*(spec.entities or ()), ALL])
+    kept = place.predictions.between(place.usecase.name, min(reign.since for reign in reigns.values()), now)
+    scored = score(kept[answered_by(kept, reigns)], history.truth(now), spec)
     seconds = scored["lead"].dt.total_seconds().to_numpy(float) - spec.horizon.first.total_seconds()
     answered = scored.assign(step=np.rint(seconds / spec.horizon.step.total_seconds()).astype(int))
     answered = answered[["origin", "entity", "time", "step", "value", "lower", "upper"]]
     lacking = spec.recalibrate.origins - answered["origin"].nunique() + spec.recalibrate.judged
-    return judge(spec, answered, backtested_by(champion, place.store, lacking), history, now)
+    backtested = backtested_by(part, place.store, lacking)
+    own = backtested[backtested["entity"].isin(scope)] if scope else backtested
+    return judge(spec, answered, own, history, now)
 
 
-def _register(place: Installation, champion: Bundle, made: Recalibrated, now: pd.Timestamp) -> str:
+def _register(place: Installation, part: Bundle, made: Recalibrated, now: pd.Timestamp) -> str:
     """A version of its own; the alias `challenger` stays where it is."""
-    usecase, ref = place.usecase.name, place.bundles.write(contents_with(champion, made, now))
+    usecase, ref = place.usecase.name, place.bundles.write(contents_with(part, made, now))
     metrics = {name: float(made.scores[name].mean()) for name in ("covered_champion", "covered_challenger")}
     with place.registry.start_run(usecase, ACTION, tags={"kind": ACTION}, key=f"{ACTION}/{ref.hash}") as run:
-        run.log_params({"from": champion.hash, "origins": made.origins})
+        run.log_params({"from": part.hash, "origins": made.origins})
         run.log_metrics(metrics)
         manifest = place.bundle(ref.hash).manifest.model_dump(mode="json")
         return place.registry.register(ref, manifest, metrics, run.id)
 
 
-def _note_kept(place: Installation, now: pd.Timestamp, request: Request, seen: Judgement, made: Recalibrated) -> None:
+def _note_kept(
+    place: Installation, now: pd.Timestamp, request: Request, seen: Judgement, made: Recalibrated, scope: tuple[str, ...]
+) -> None:
     """What it came to; the note starts the cool-down."""
     place.ledger.append(
         Entry(
@@ -99,6 +115,7 @@ def _note_kept(place: Installation, now: pd.Timestamp, request: Request, seen: J
             action=ACTION,
             actor=request.actor,
             reason=f"kept the intervals: {made.verdict.reason}",
+            scope=scope,
             from_version=seen.evidence.champion,
             evidence=_evidence(request, made) | {"verdict": made.verdict.model_dump()},
             at=now.to_pydatetime(),

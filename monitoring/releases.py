@@ -12,15 +12,17 @@ ACTIONS = frozenset(get_args(ActionName)) - {"hold"}
 def releases_of(entries: Sequence[Entry]) -> tuple[Release, ...]:
     """Every change of the champion that was carried out, oldest first."""
     done = sorted((entry for entry in entries if entry.phase == "done" and entry.to_version), key=lambda entry: entry.at)
-    return tuple(
-        Release(
-            version=str(entry.to_version),
-            at=entry.at,
-            action=entry.action,
-            forced=entry.evidence.get("forced") is True,
-            won_on=won_on(entry),
-        )
-        for entry in done
+    return tuple(release_of(entry) for entry in done)
+
+
+def release_of(entry: Entry) -> Release:
+    """The change of the champion that an entry tells of."""
+    return Release(
+        version=str(entry.to_version),
+        at=entry.at,
+        action=entry.action,
+        forced=entry.evidence.get("forced") is True,
+        won_on=won_on(entry),
     )
 
 

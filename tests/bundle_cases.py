@@ -103,7 +103,7 @@ def sealed(ref: BundleRef, alter: Callable[[Path], None], **manifest: Any) -> st
     content["files"] = {
         path.relative_to(ref.path).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in ref.path.rglob("*")
-        if path.is_file() and path.name != "manifest.json"
+        if path.is_file() and path != ref.path / "manifest.json"
     }
     written = canonical_json({**content, "features_version": content["files"]["features.py"], **manifest})
     (ref.path / "manifest.json").write_bytes(written)

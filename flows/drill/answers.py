@@ -51,7 +51,7 @@ def answer(place: Installation, bundle: Bundle, version: str, origin: pd.Timesta
     spec, known = bundle.spec, place.history(now).at(origin)
     rows = target_rows(spec, origin, entities_at(spec, known, origin))
     features = build_features(bundle.usecase, known, origin, rows)
-    told = bundle.predict(features, rows["step"].to_numpy())
+    told = bundle.predict(features, rows["step"].to_numpy(), rows["entity"].tolist())
     request = f"forecast/{spec.name}/{origin.isoformat()}"
     numbers = zip(rows["entity"], rows["time"], told.value.tolist(), told.lower.tolist(), told.upper.tolist(), strict=True)
     return [

@@ -2,21 +2,29 @@
 
 from model_code.bundle.answers import Predicted
 from model_code.bundle.bundle import Bundle
+from model_code.bundle.composite_files import write_composite
+from model_code.bundle.composition import Composition, compose, differences, fits
 from model_code.bundle.contents import BundleContents, BundleRef
 from model_code.bundle.inputs import InputColumn, Inputs
 from model_code.bundle.load import load_bundle
-from model_code.bundle.manifest import FORMAT, Manifest
+from model_code.bundle.manifest import COMPOSITE, FORMAT, Manifest
 from model_code.bundle.write import write_bundle
 
 __all__ = [
+    "COMPOSITE",
     "FORMAT",
     "Bundle",
     "BundleContents",
     "BundleRef",
+    "Composition",
     "InputColumn",
     "Inputs",
     "Manifest",
     "Predicted",
+    "compose",
+    "differences",
+    "fits",
     "load_bundle",
     "write_bundle",
+    "write_composite",
 ]

@@ -1,5 +1,6 @@
 """A loaded bundle: answers, and everything that they rest on."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from model_code.calibration import Calibration
 from model_code.errors import BundleError, ConfigurationError
 from model_code.models import Model
 from model_code.models.base import as_matrix
+from model_code.routing import Routing
 from model_code.source_code import module_of
 from model_code.usecase import UseCase, UseCaseSpec
 
@@ -76,13 +78,38 @@ class Bundle:
         """
         return self.engine.native
 
-    def predict_rows(self, matrix: np.ndarray, lead: np.ndarray | None = None) -> Predicted:
+    @property
+    def made_of(self) -> Mapping[str, "Bundle"]:
+        """Hash -> plain bundle of everything that answers in it: itself alone, unless it is a composite."""
+        return {self.hash: self}
+
+    @property
+    def routing(self) -> Routing:
+        """Which of them answers for which entity."""
+        return Routing(base=self.hash)
+
+    def part_of(self, entity: str | None) -> "Bundle":
+        """The plain bundle that answers for an entity; the base where none is told."""
+        return self
+
+    def require_native(self) -> None:
+        """Load what else it answers with than the ONNX form.
+
+        Raises:
+            BundleError: It is missing or altered by now, or its golden answers are wrong.
+        """
+        _ = self.engine.native
+
+    def predict_rows(
+        self, matrix: np.ndarray, lead: np.ndarray | None = None, entity: Sequence[str | None] | None = None
+    ) -> Predicted:
         """Answers for rows of numbers, without a frame: what a service does for each request.
 
         Args:
             matrix: Float64 (n, k) in the order of `manifest.feature_columns`, NaN where not known.
             lead: (n,) lead time of each row in steps, whole numbers, the first is 0; may be None for a classification
                 or a horizon of one step.
+            entity: (n,) what each row is about; only a composite looks at it.
 
         Raises:
             InvalidRequest: A wrong shape, an infinite feature, or a lead time that is no step of the horizon.
@@ -90,12 +117,15 @@ class Bundle:
         """
         return self._answering.answer(self.engine.predict_matrix, matrix, lead)
 
-    def predict(self, features: "pd.DataFrame", lead: np.ndarray | None = None) -> Predicted:
+    def predict(
+        self, features: "pd.DataFrame", lead: np.ndarray | None = None, entity: Sequence[str | None] | None = None
+    ) -> Predicted:
         """Answers for rows of features.
 
         Args:
             features: Float columns (n, k) as `features_module().build` gives them, NaN where not known.
             lead: As in `predict_rows`.
+            entity: As there.
 
         Raises:
             InvalidRequest: A feature column is missing, unknown or infinite; a lead time is no step of the horizon.

@@ -71,6 +71,16 @@ class Golden(BaseModel):
                 )
 
 
+class RoutedGolden(Golden):
+    """`golden.json` of a bundle made of parts: requests for each of its routes, and for the base.
+
+    Attributes:
+        entity: What each row is about; null where it is not told.
+    """
+
+    entity: tuple[str | None, ...]
+
+
 def _same(then: np.ndarray, now: np.ndarray, value: np.ndarray, tolerance: float) -> bool:
     told = ~np.isnan(then)
     if not np.array_equal(told, ~np.isnan(now)):

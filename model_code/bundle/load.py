@@ -4,17 +4,20 @@ import json
 import re
 import stat
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from model_code.bundle.answers import Answering
 from model_code.bundle.bundle import Bundle
+from model_code.bundle.composite import CompositeBundle
 from model_code.bundle.engine import Engine
 from model_code.bundle.exactness import TOLERANCE as ONNX_TOLERANCE
-from model_code.bundle.golden import Golden
+from model_code.bundle.golden import Golden, RoutedGolden
 from model_code.bundle.inputs import Inputs
 from model_code.bundle.manifest import (
     CALIBRATION,
+    COMPOSITE,
     FEATURES,
     GOLDEN,
     INPUTS,
@@ -25,6 +28,7 @@ from model_code.bundle.manifest import (
     MAX_TEXT_BYTES,
     ONNX,
     OWN_FILES,
+    PARTS,
     PROFILE,
     USECASE,
     Manifest,
@@ -36,6 +40,7 @@ from model_code.bundle.reading import check_hash, understood
 from model_code.calibration import Calibration
 from model_code.errors import BundleError
 from model_code.models import family_class
+from model_code.routing import Routing
 from model_code.usecase import UseCaseSpec
 
 
@@ -109,25 +114,48 @@ def _assemble(folder: Path, bundle_hash: str, manifest: Manifest, own: dict[str,
     spec = understood(USECASE, lambda: UseCaseSpec.model_validate(yaml.safe_load(own[USECASE])))
     calibration = understood(CALIBRATION, lambda: Calibration.model_validate_json(own[CALIBRATION]))
     inputs = understood(INPUTS, lambda: Inputs.model_validate_json(own[INPUTS]))
-    golden = understood(GOLDEN, lambda: Golden.model_validate_json(own[GOLDEN]))
     agree("usecase", manifest.usecase, spec.name)
     agree("task", manifest.task, spec.task)
     agree("inputs", manifest.feature_columns, inputs.names)
     agree("features_version", manifest.features_version, manifest.files[FEATURES])
+    facts: dict[str, Any] = {
+        "hash": bundle_hash,
+        "path": folder,
+        "manifest": manifest,
+        "spec": spec,
+        "calibration": calibration,
+        "profile": understood(PROFILE, lambda: dict(json.loads(own[PROFILE]))),
+        "inputs": inputs,
+        "features_source": own[FEATURES],
+    }
+    if manifest.family == COMPOSITE:
+        return _composite(facts, own)
+    golden = understood(GOLDEN, lambda: Golden.model_validate_json(own[GOLDEN]))
     requests = understood(GOLDEN, lambda: golden.requests(manifest.feature_columns))
     answering = Answering(spec, manifest.family, manifest.feature_columns, calibration)
     native = NativeModel(folder, manifest, answering, golden, requests)
-    return Bundle(
-        hash=bundle_hash,
-        path=folder,
-        manifest=manifest,
-        spec=spec,
-        engine=_engine(native, own.get(ONNX)),
-        calibration=calibration,
-        profile=understood(PROFILE, lambda: dict(json.loads(own[PROFILE]))),
-        inputs=inputs,
-        features_source=own[FEATURES],
-    )
+    return Bundle(**facts, engine=_engine(native, own.get(ONNX)))
+
+
+def _composite(facts: dict[str, Any], own: dict[str, bytes]) -> CompositeBundle:
+    """The parts, each checked like any other bundle, and the golden answers that pass through the routing."""
+    folder, manifest = facts["path"], facts["manifest"]
+    routing = understood(MANIFEST, lambda: Routing.model_validate(manifest.parameters))
+    agree("parts", sorted(routing.parts), sorted({name.split("/")[1] for name in manifest.files if name.startswith(f"{PARTS}/")}))
+    parts = {part: read_folder(folder / PARTS / part, part) for part in sorted(routing.parts)}
+    for part in parts.values():
+        if part.manifest.family == COMPOSITE:
+            raise BundleError(f"part {part.hash[:12]} is made of parts itself", hint="compose its parts instead")
+        agree(
+            "features of a part",
+            (manifest.features_version, manifest.feature_columns),
+            (part.manifest.features_version, part.manifest.feature_columns),
+        )
+    bundle = CompositeBundle(**facts, engine=parts[routing.base].engine, parts=parts, routes=routing)
+    golden = understood(GOLDEN, lambda: RoutedGolden.model_validate_json(own[GOLDEN]))
+    matrix, lead = understood(GOLDEN, lambda: golden.requests(manifest.feature_columns))
+    golden.check(understood(GOLDEN, lambda: bundle.predict_rows(matrix, lead, golden.entity)), ONNX_TOLERANCE)
+    return bundle
 
 
 def _engine(native: NativeModel, content: bytes | None) -> Engine:

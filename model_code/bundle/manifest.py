@@ -2,15 +2,17 @@
 
 import hashlib
 import json
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from model_code.bundle.exactness import OnnxCheck
 from model_code.errors import BundleError
 from model_code.models import Task
 
 FORMAT: Final = "evenkeel-bundle/2"
+COMPOSITE: Final = "composite"  # in the place of a family, where a bundle is made of parts
+PARTS: Final = "parts"  # folder with a whole bundle for each part, under its hash
 MANIFEST = "manifest.json"
 USECASE = "usecase.yaml"
 FEATURES = "features.py"
@@ -22,7 +24,8 @@ MODEL_FOLDER = "model"
 ONNX = "model/model.onnx"
 OWN_FILES = frozenset({USECASE, FEATURES, CALIBRATION, PROFILE, GOLDEN, INPUTS})
 
-MAX_FILES = 64
+MAX_FILES = 256  # of one made of parts
+MAX_PLAIN_FILES = 64  # of any other
 MAX_MANIFEST_BYTES = 2**20
 MAX_TEXT_BYTES = 2**24  # one of the bundle's own files
 MAX_BYTES = 2**30  # all of it
@@ -50,6 +53,12 @@ class Manifest(BaseModel):
     seed: int
     onnx: OnnxCheck
     files: dict[FileName, Sha256] = Field(max_length=MAX_FILES, description="Every file beside the manifest -> its SHA-256.")
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.family != COMPOSITE and len(self.files) > MAX_PLAIN_FILES:
+            raise ValueError(f"{len(self.files)} files, at most {MAX_PLAIN_FILES} are allowed")
+        return self
 
 
 def parse_manifest(content: bytes, bundle_hash: str) -> Manifest:

@@ -1,24 +1,18 @@
 """Writing a bundle: built beside its place, checked, then renamed, so that it is there whole or not at all."""
 
 import hashlib
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC
 from pathlib import Path
 
 import numpy as np
 import yaml
-from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from model_code.bundle.answers import Answering
+from model_code.bundle.building import build
 from model_code.bundle.contents import BundleContents, BundleRef
 from model_code.bundle.exactness import OnnxCheck, onnx_of
 from model_code.bundle.golden import Golden
-from model_code.bundle.load import read_folder
 from model_code.bundle.manifest import (
     CALIBRATION,
     FEATURES,
@@ -34,9 +28,6 @@ from model_code.bundle.manifest import (
 from model_code.canonical import canonical_json
 from model_code.errors import BundleError
 from model_code.models.base import as_matrix
-
-BUILDING = ".building-"
-LOCK_SECONDS = 120
 
 
 def write_bundle(root: Path, contents: BundleContents) -> BundleRef:
@@ -61,33 +52,7 @@ def write_bundle(root: Path, contents: BundleContents) -> BundleRef:
     onnx, check = onnx_of(
         contents.model, contents.inputs, as_matrix(contents.golden_features, contents.feature_columns), contents.seed
     )
-    with _only_writer(root):
-        for leftover in root.glob(f"{BUILDING}*"):
-            _remove(leftover)
-        building = Path(tempfile.mkdtemp(prefix=BUILDING, dir=root))
-        try:
-            building.chmod(0o755)
-            bundle_hash = _fill(building, contents, own if onnx is None else {**own, ONNX: onnx}, check)
-            _ = read_folder(building, bundle_hash).model  # both forms, where there are two, give the golden answers
-            _flush(building)
-            _place(building, root / bundle_hash)
-            _sync(root)
-        finally:
-            _remove(building)
-    return BundleRef(bundle_hash, root / bundle_hash)
-
-
-@contextmanager
-def _only_writer(root: Path) -> Iterator[None]:
-    """Writers take turns, so that whatever is half built belongs to one that died; the kernel frees a dead one's lock."""
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        with FileLock(root / ".lock", timeout=LOCK_SECONDS):
-            yield
-    except Timeout as error:
-        raise BundleError(f"{root} is locked for {LOCK_SECONDS} s", hint="is another writer stuck?") from error
-    except OSError as error:
-        raise BundleError(f"the bundle store {root} cannot be written: {error}", hint="check permissions and space") from error
+    return build(root, lambda folder: _fill(folder, contents, own if onnx is None else {**own, ONNX: onnx}, check))
 
 
 def _fill(folder: Path, contents: BundleContents, own: dict[str, bytes], check: OnnxCheck) -> str:
@@ -149,39 +114,3 @@ def _json(value: object, what: str) -> bytes:
         return canonical_json(value)
     except (TypeError, ValueError) as error:
         raise BundleError(f"{what}: no JSON: {error}", hint="plain numbers, texts, lists; null instead of NaN") from error
-
-
-def _flush(folder: Path) -> None:
-    """Force everything to the disk before the name exists, so that a power cut leaves no half bundle either."""
-    for path in [*folder.rglob("*"), folder]:
-        _sync(path)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _place(building: Path, place: Path) -> None:
-    """Give the folder its name; a whole bundle that has it already stays, a damaged one is replaced."""
-    if os.path.lexists(place):
-        try:
-            read_folder(place, place.name)
-            return
-        except BundleError:
-            damaged = building.with_name(f"{building.name}-damaged")
-            place.rename(damaged)
-            building.rename(place)
-            _remove(damaged)
-            return
-    building.rename(place)
-
-
-def _remove(path: Path) -> None:
-    if path.is_symlink() or path.is_file():
-        path.unlink()
-    else:
-        shutil.rmtree(path, ignore_errors=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 
-from model_code.bundle import Bundle, BundleContents, BundleRef, load_bundle, write_bundle
+from model_code.bundle import Bundle, BundleContents, BundleRef, Composition, load_bundle, write_bundle, write_composite
 from model_code.bundle_store.bucket import Bucket
 from model_code.bundle_store.cache import HASH, Cache, is_intact
 from model_code.bundle_store.remote import RemoteBundles
@@ -63,7 +63,7 @@ class BundleStore:
             return load_bundle(self.folder, bundle_hash)
         return self._cached(self._cache, bundle_hash)
 
-    def write(self, contents: BundleContents) -> BundleRef:
+    def write(self, contents: BundleContents | Composition) -> BundleRef:
         """Write a bundle; the same contents give the same hash, and what is there whole stays.
 
         Returns:
@@ -73,7 +73,8 @@ class BundleStore:
             BundleError: The contents do not fit together, or the folder cannot be written.
             BundleUnavailable: The bucket is missing, does not answer, or refuses: nobody can see the bundle then.
         """
-        ref = write_bundle(self.folder, contents)
+        made = isinstance(contents, Composition)
+        ref = write_composite(self.folder, contents) if made else write_bundle(self.folder, contents)
         if self._remote is not None and self._cache is not None:
             self._remote.write(ref)
             self._cache.make_room(ref.hash)

@@ -9,12 +9,11 @@ from pydantic import BaseModel, ConfigDict
 from model_code.errors import ConfigurationError
 from services.build.archive import files_below, write_archive
 from services.build.bento import bundle_in
-from services.build.release import Release
+from services.build.release import WITHOUT_LIBRARY, Release
 
 CHECKOUT = Path(__file__).parents[2]
 IMAGE = CHECKOUT / "services" / "image"
 SHARED = ("trim.py", "pip.sh")  # what every image's build runs
-WITHOUT_LIBRARY = {"naive", "ridge"}
 CODE = ("model_code", "services")  # of the Bento; its own notes beside them name the folder that it was built in
 ON_GPU = {"xgboost", "lstm"}
 TAG_LENGTH = 16

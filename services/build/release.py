@@ -4,10 +4,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from model_code.errors import RegistryError
+from model_code.bundle import Bundle
+from model_code.errors import BundleError, RegistryError
 from model_code.installation import Installation
 
 CHAMPION = "champion"
+WITHOUT_LIBRARY = {"naive", "ridge"}
 
 
 class Release(BaseModel):
@@ -49,4 +51,20 @@ def release_of(place: Installation, version: str | None = None) -> Release:
     if chosen not in known:
         raise RegistryError(f"{name} has no version {chosen}", hint=f"there are: {', '.join(known) or 'none'}")
     bundle = place.bundle_of(chosen)
-    return Release(usecase=name, version=chosen, bundle=bundle.hash, family=bundle.manifest.family, folder=bundle.path)
+    return Release(usecase=name, version=chosen, bundle=bundle.hash, family=family_of(bundle), folder=bundle.path)
+
+
+def family_of(bundle: Bundle) -> str:
+    """The family whose library answers in a bundle; of one made of parts, the one that needs any.
+
+    Raises:
+        BundleError: Its parts need several libraries: an image carries one.
+    """
+    families = {part.manifest.family for part in bundle.made_of.values()}
+    needed = sorted(families - WITHOUT_LIBRARY) or sorted(families)[:1]
+    if len(needed) > 1:
+        raise BundleError(
+            f"the parts of bundle {bundle.hash[:12]} need {' and '.join(needed)}, an image carries one library",
+            hint="promote a version for all entities before its image is built",
+        )
+    return needed[0]

@@ -79,7 +79,7 @@ class Forecasts:
             EvenkeelError: As the first forecast would.
         """
         asked = self._asked(ForecastRequest(), serving)
-        serving.bundle.predict_rows(asked.matrix, asked.lead)
+        serving.bundle.predict_rows(asked.matrix, asked.lead, asked.entity)
 
     def _stored(self, request_id: str) -> "Sequence[Prediction]":
         """What was answered to this id; first where it may be before it is in the store, for in between it moves."""
@@ -110,7 +110,7 @@ class Forecasts:
     def _new(self, request: ForecastRequest, request_id: str, serving: Serving) -> ForecastAnswer:
         began = time.perf_counter_ns()
         asked = self._asked(request, serving)
-        predicted = serving.bundle.predict_rows(asked.matrix, asked.lead)
+        predicted = serving.bundle.predict_rows(asked.matrix, asked.lead, asked.entity)
         record = self._record(request, request_id, serving, asked, predicted, began)
         self._keep(record)
         self._count(len(asked.lead))

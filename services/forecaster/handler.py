@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,6 +22,7 @@ PART_ROWS = 256  # fewer rows than that are not worth a thread of their own
 INLINE_ROWS = 64  # more are predicted in a thread, so that other requests are not kept waiting
 MICROSECOND = timedelta(microseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Told = TypeVar("Told", np.ndarray, list[str])
 
 
 @dataclass(slots=True)
@@ -75,7 +77,7 @@ class Handler:
         """
         serving.bundle.check_ranges(question.matrix)
         if len(question.matrix) <= INLINE_ROWS:
-            predicted = serving.bundle.predict_rows(question.matrix, question.lead)
+            predicted = serving.bundle.predict_rows(question.matrix, question.lead, question.entity)
         else:
             predicted = await self._predict_in_parts(question, serving)
         waiting = self._keeper.keep(self._record(question, serving, predicted))
@@ -96,7 +98,11 @@ class Handler:
         try:
             told = [
                 loop.run_in_executor(
-                    self._pool, serving.bundle.predict_rows, question.matrix[start:end], _part(question.lead, start, end)
+                    self._pool,
+                    serving.bundle.predict_rows,
+                    question.matrix[start:end],
+                    _part(question.lead, start, end),
+                    _part(question.entity, start, end),
                 )
                 for start, end in pairwise(ends)
             ]
@@ -141,8 +147,8 @@ class Handler:
         )
 
 
-def _part(lead: np.ndarray | None, start: int, end: int) -> np.ndarray | None:
-    return None if lead is None else lead[start:end]
+def _part(told: Told | None, start: int, end: int) -> Told | None:
+    return None if told is None else told[start:end]
 
 
 def _arrays(predicted: Predicted) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,6 +1,6 @@
 """The small use case with a bad release, seen by the policy: what an alert is about, and a rollback is for."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -15,18 +15,38 @@ from model_code.origins import origins_between
 from model_code.specification import Candidate
 from tests.flows.small import NAIVE, NAME, PRESENT, Stages
 
+TREES = Candidate(family="xgboost", parameters={"n_estimators": 30, "max_depth": 3})  # tells the two places apart
 FIRST_RELEASE, BAD_RELEASE = PRESENT - timedelta(days=6), PRESENT - timedelta(days=5)
 
 
-def released_badly(stages: Stages, home: Path) -> Installation:
-    """Version 1 reigned for a day; then version 2, three times too high, and the truth of its answers is known."""
+class OfOne(Extract):
+    """The extract in which one entity alone is in another scale."""
+
+    only = ""
+
+    def truth(self, at: datetime) -> pd.DataFrame:
+        """The target as known at `at`, multiplied for that entity."""
+        told = KnownHistory.truth(self, at)
+        return told.assign(value=told["value"].where(told["entity"] != self.only, told["value"] * self.scale))
+
+
+def released_badly(stages: Stages, home: Path, only: str = "") -> Installation:
+    """Version 1 reigned for a day; then version 2, three times too high, and the truth of its answers is known.
+
+    Args:
+        only: Entity that it is too high for. Default: for all of them.
+    """
     place = stages.copy("refreshed", home)
     first = pd.Timestamp(FIRST_RELEASE)
-    _release(place, place.history(first), NAIVE, first)
+    release(place, place.history(first), NAIVE, first)
     second = pd.Timestamp(BAD_RELEASE)
-    extract = Extract.load(place.usecase, place.store, second)
+    extract: Extract = (
+        OfOne.load(place.usecase, place.store, second) if only else Extract.load(place.usecase, place.store, second)
+    )
     extract.scale = 3.0
-    bad = _release(place, extract, Candidate(family="ridge", parameters={"alpha": 1.0}), second)
+    if isinstance(extract, OfOne):
+        extract.only = only
+    bad = release(place, extract, TREES if only else Candidate(family="ridge", parameters={"alpha": 1.0}), second)
     pointer, now = place.pointers.get(NAME), pd.Timestamp(PRESENT)
     assert pointer is not None
     bundle = place.bundle(pointer.wanted)
@@ -35,7 +55,8 @@ def released_badly(stages: Stages, home: Path) -> Installation:
     return place
 
 
-def _release(place: Installation, history: KnownHistory, candidate: Candidate, now: pd.Timestamp) -> str:
+def release(place: Installation, history: KnownHistory, candidate: Candidate, now: pd.Timestamp) -> str:
+    """Train, register and promote, as a hasty person does; the version."""
     seed, champion = place.usecase.spec.seed, place.registry.version_of(NAME, "champion")
     evaluated = evaluate(place.usecase, history, now, [candidate], seed=seed)
     version = register(place, bundle_of(place, history, now, evaluated, seed=seed), evaluated)

@@ -123,7 +123,7 @@ def test_answer__of_many_rows_is_divided_only_among_idle_threads(serving: Servin
         check_ranges = staticmethod(serving.bundle.check_ranges)
 
         @staticmethod
-        def predict_rows(matrix: np.ndarray, lead: np.ndarray | None) -> Predicted:
+        def predict_rows(matrix: np.ndarray, lead: np.ndarray | None, entity: list[str] | None) -> Predicted:
             sizes.append(len(matrix))
             return serving.bundle.predict_rows(matrix, lead)
 
