@@ -66,12 +66,14 @@ class PartEvidence(Fact):
         release: What brought that part to it; None before the first.
         previous: Version that a rollback of this series goes to.
         bad: Versions that this series was rolled back from; never gone back to.
+        shared: Whether a rollback of all would bring this series to its own previous version, too.
     """
 
     version: str | None
     release: Release | None
     previous: str | None = None
     bad: tuple[str, ...] = ()
+    shared: bool = True
 
     @property
     def released_at(self) -> datetime | None:

@@ -87,11 +87,11 @@ def _wanted(troubles: Mapping[str, Trouble], restraints: Mapping[str, str | None
     if not evidence.divisible:
         wishes = _borne(wishes, troubles, policy, evidence)
     action = next(kind for kind in URGENCY if any(wish.action == kind for wish in wishes.values()))
-    asking, target = _asking(action, wishes, evidence)
+    asking, target = _asking(action, wishes, troubles, evidence)
     reasons = tuple(f"{name}: {wishes[name].reason}" for name in asking)
     reasons += _told_elsewhere(wishes, asking)
     effects = {effect for wish in wishes.values() for effect in wish.side_effects} | {*remedies(evidence.data_faults)}
-    everyone = len(asking) == len(wishes) and target in (None, evidence.previous)
+    everyone = len(asking) == len(wishes) and (target is None or target == evidence.previous)
     verdict = Verdict(
         action=action,
         reasons=reasons + _warnings(policy, evidence),
@@ -103,12 +103,15 @@ def _wanted(troubles: Mapping[str, Trouble], restraints: Mapping[str, str | None
     return _with_slices(verdict, policy, evidence)
 
 
-def _asking(action: ActionName, wishes: Mapping[str, _Wish], evidence: Evidence) -> tuple[tuple[str, ...], str | None]:
-    """Who is heard, and where a rollback goes: one target at a time, the one that most series go back to."""
+def _asking(
+    action: ActionName, wishes: Mapping[str, _Wish], troubles: Mapping[str, Trouble], evidence: Evidence
+) -> tuple[tuple[str, ...], str | None]:
+    """Who is heard, and where a rollback goes: one target at a time, that of all or the one that most series go back to."""
     asking = tuple(sorted(name for name, wish in wishes.items() if wish.action == action))
     if action != "rollback":
         return asking, None
-    if not evidence.divisible:
+    together = len(asking) == len(wishes) and all(trouble.part.shared for trouble in troubles.values())
+    if together or not evidence.divisible:
         return asking, evidence.previous
     targets = [wishes[name].to_version for name in asking]
     target = max(dict.fromkeys(targets), key=targets.count)

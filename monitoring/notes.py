@@ -38,7 +38,7 @@ def note_outcome(place: Installation, seen: Judgement, at: datetime) -> dict[str
         or any(entry.to_version == evidence.champion for entry in told)
     ):
         return None
-    recovery = recovery_of(evidence, place.usecase.spec.policy)
+    recovery = recovery_of(evidence, place.usecase.spec.policy, retrained[-1].scope)
     if recovery is None:
         return None
     place.ledger.append(

@@ -24,13 +24,13 @@ def previous_parts(place: Installation, reigns: Mapping[str, Reign], previous: s
     hashes = {name: reign.previous_bundle for name, reign in reigns.items()}
     if len(set(hashes.values())) <= 1:  # no series goes ways of its own: the pointer knows
         hashes = dict.fromkeys(reigns, previous)
-    loaded = {each: place.bundle(each) for each in sorted(set(hashes.values()) - {None}) if each is not None}
+    loaded = {each: place.bundle(each) for each in dict.fromkeys(hashes.values()) if each is not None}
     return {name: loaded[each] for name, each in hashes.items() if each is not None}
 
 
 def is_divisible(spec: UseCaseSpec, champion: Bundle, others: Iterable[Bundle]) -> bool:
     """Whether an action may change what answers for some series alone: they are told apart, and the parts fit together."""
-    apart = spec.entities is not None and len(spec.entities) > 1
+    apart = len(spec.entities or ()) > 1 and spec.entities == champion.spec.entities
     return apart and not any(differences(champion, other) for other in others)
 
 

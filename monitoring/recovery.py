@@ -1,5 +1,7 @@
 """Whether a retrain helped: the new model against the one before it, on the same origins since it took over."""
 
+from collections.abc import Collection
+
 from model_code.evidence import Evidence, Fact, OriginEvidence
 from model_code.specification import Policy
 
@@ -30,15 +32,16 @@ class Recovery(Fact):
         )
 
 
-def recovery_of(evidence: Evidence, policy: Policy) -> Recovery | None:
+def recovery_of(evidence: Evidence, policy: Policy, scope: Collection[str] = ()) -> Recovery | None:
     """The outcome over the first `near_origins` origins since the release; None before they are scored.
 
     Args:
         evidence: Gathered while the retrained version is the champion.
         policy: What counts as near, and over how many origins.
+        scope: Series that were retrained; empty means all.
     """
     points: list[OriginEvidence] = []
-    for series in evidence.series:
+    for series in (each for each in evidence.series if not scope or each.name in scope):
         judged = [point for point in series.origins if point.previous_loss is not None][: policy.near_origins]
         if len(judged) < policy.near_origins:
             return None

@@ -12,7 +12,7 @@ from model_code.evidence import PartEvidence, Release
 from model_code.ledger import Entry
 from model_code.parts import Parts, of_entity
 from model_code.series import ALL
-from model_code.standing import Standing, moves, standing_for
+from model_code.standing import Standing, moves, standing, standing_for
 from monitoring.releases import release_of
 
 
@@ -33,7 +33,9 @@ class Reign:
     @property
     def since(self) -> pd.Timestamp:
         """When the part began to answer for the series."""
-        return pd.Timestamp(self.told.release.at).tz_convert("UTC")
+        release = self.told.release
+        assert release is not None  # a reign begins with one
+        return pd.Timestamp(release.at).tz_convert("UTC")
 
 
 def reigns_of(entries: Sequence[Entry], series: Iterable[str]) -> dict[str, Reign]:
@@ -76,7 +78,11 @@ def own_part(series: str, reigns: Mapping[str, Reign], releases: Sequence[Releas
     """What answers for a series, where it is something else than for the champion as a whole, or since another time."""
     told = reigns[series].told
     whole = PartEvidence(
-        version=releases[-1].version, release=releases[-1], previous=reached.previous, bad=tuple(sorted(reached.bad))
+        version=releases[-1].version,
+        release=releases[-1],
+        previous=reached.previous,
+        bad=tuple(sorted(reached.bad)),
+        shared=told.shared,
     )
     return None if told == whole else told
 
@@ -85,12 +91,14 @@ def _reign(done: Sequence[Entry], entity: str | None) -> Reign:
     own = list(of_entity(done, entity))
     last, _ = own[-1]
     reached, known = standing_for(done, entity), _bundles(made for _, made in own)
+    whole = standing(done)
     later = [entry for entry in done if (entry.id or 0) >= (last.id or 0)]
     told = PartEvidence(
         version=str(last.to_version),
         previous=reached.previous,
         bad=tuple(sorted(reached.bad)),
         release=release_of(last),
+        shared=whole.previous is not None and whole.part_of(whole.previous, entity) == reached.previous,
     )
     previous = None if reached.previous is None else known.get(reached.previous)
     return Reign(told, frozenset(str(entry.to_bundle) for entry in later), previous)

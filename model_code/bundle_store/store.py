@@ -73,8 +73,7 @@ class BundleStore:
             BundleError: The contents do not fit together, or the folder cannot be written.
             BundleUnavailable: The bucket is missing, does not answer, or refuses: nobody can see the bundle then.
         """
-        made = isinstance(contents, Composition)
-        ref = write_composite(self.folder, contents) if made else write_bundle(self.folder, contents)
+        ref = write_composite(self.folder, contents) if isinstance(contents, Composition) else write_bundle(self.folder, contents)
         if self._remote is not None and self._cache is not None:
             self._remote.write(ref)
             self._cache.make_room(ref.hash)

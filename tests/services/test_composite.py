@@ -1,5 +1,6 @@
 """A bundle made of parts, served by the real process: each row by the part of its entity, on every route."""
 
+import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +33,9 @@ class Both:
         matrix, lead = np.array(ROWS[:rows]), np.array(LEAD[:rows])
         south = np.array([name == "south" for name in ENTITY[:rows]])
         place = self.served.place
-        ridge, naive = (getattr(place.bundle(each).predict_rows(matrix, lead), field) for each in (self.served.ridge, self.served.naive))
+        ridge, naive = (
+            getattr(place.bundle(each).predict_rows(matrix, lead), field) for each in (self.served.ridge, self.served.naive)
+        )
         return list(np.where(south, naive, ridge))
 
     def post(self, path: str, message: Any) -> Any:
@@ -85,8 +88,7 @@ def test_batch__each_row_is_answered_by_the_part_of_its_entity(both: Both) -> No
     )
 
     assert answer.status_code == 200, answer.text
-    header, *told = [line.split(",") for line in answer.text.split()]
-    values = [float(line[header.index("value")]) for line in told]
+    values = [float(line["value"]) for line in csv.DictReader(answer.text.splitlines())]
     assert values == pytest.approx(both.wanted(len(ROWS), "value"))
 
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,8 +24,8 @@ def apart(**marks: dict[str, str]) -> Evidence:
     return evidence(*watched, released_days_ago=4.5, divisible=True)
 
 
-def part(version: str = "3", previous: str | None = "2", *, days_ago: float = 4.5, bad: tuple[str, ...] = ()) -> PartEvidence:
-    return PartEvidence(version=version, release=Release(version=version, at=NOW - days_ago * DAY), previous=previous, bad=bad)
+def part(version: str = "3", previous: str | None = "2", *, days_ago: float = 4.5, **told: Any) -> PartEvidence:
+    return PartEvidence(version=version, release=Release(version=version, at=NOW - days_ago * DAY), previous=previous, **told)
 
 
 def given_parts(found: Evidence, **parts: PartEvidence) -> Evidence:
@@ -48,13 +49,21 @@ def test_decide__all_bad_roll_back_as_one() -> None:
 
 
 def test_decide__those_who_go_back_to_different_versions_do_so_one_after_the_other() -> None:
-    found = given_parts(apart(A=BAD, B=BAD, C=BAD), C=part("7", "3"))
+    found = given_parts(apart(A=BAD, B=BAD, C=BAD), C=part("7", "3", shared=False))
 
     first = decide(P, found, (), NOW)
     then = decide(P, found, (Action(action="rollback", at=NOW, scope=first.scope),), NOW)
 
     assert (first.scope, first.to_version) == (("A", "B"), "2")
     assert (then.action, then.scope, then.to_version) == ("rollback", ("C",), "3")
+
+
+def test_decide__those_whom_the_version_before_brings_each_to_its_own_roll_back_as_one() -> None:
+    found = given_parts(apart(A=BAD, B=BAD), A=part("5", "3"), B=part("5", "2")).model_copy(update={"previous": "4"})
+
+    verdict = decide(P, found, (), NOW)
+
+    assert (verdict.action, verdict.scope, verdict.to_version) == ("rollback", (), "4")
 
 
 def test_decide__what_is_bad_for_one_is_not_bad_for_another() -> None:
