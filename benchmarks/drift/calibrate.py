@@ -7,31 +7,35 @@ import numpy as np
 from benchmarks.drift.counted import counted
 from benchmarks.drift.panels import load
 from benchmarks.drift.registered import parts, registration, registration_hash
-from benchmarks.drift.walk import TESTS, walked
+from benchmarks.drift.walk import TESTS, Test, walked
+from model_code.faults.filters import KINDS
 from model_code.faults.thresholds import FILE, Thresholds
 
 WEEKS = 52
 
 
-def normal_weeks() -> dict[str, list[float]]:
-    """Test -> its statistic on each normal week of the calibration part."""
-    values: dict[str, list[float]] = {test: [] for test in TESTS}
+def normal_weeks() -> dict[Test, list[float]]:
+    """Test -> its statistic on each normal week of the calibration part; 0 where the change would be too small to matter."""
+    values: dict[Test, list[float]] = {test: [] for test in TESTS}
+    least = registration()["least"]
     for part in parts("calibration"):
         panel = load(part)
         found, _ = walked(panel, part)
         for place, last in counted(panel, part).weeks:
             for test in TESTS:
-                values[test].append(float(np.nan_to_num(found[test][last, place])))
+                score, whole = (abs(float(np.nan_to_num(one[last, place]))) for one in (found[test].score, found[test].whole))
+                values[test].append(score if score > least.get(test.kind, 0.0) * whole else 0.0)
     return values
 
 
-def calibrated(values: Mapping[str, Sequence[float]]) -> Thresholds:
+def calibrated(values: Mapping[Test, Sequence[float]]) -> Thresholds:
     """The least thresholds that keep each test's budget on the calibration's normal weeks, all areas together."""
-    budget, weeks = registration()["budget_per_entity_year"], len(values["level"])
-    limits = {test: float(np.quantile(values[test], 1 - budget[test] / WEEKS)) for test in TESTS}
-    limits["stuck"] = max(1.0, limits["stuck"])  # a run's limit is its own history's
+    budget, weeks = registration()["budget_per_entity_year"], len(values[TESTS[0]])
+    limits = {test: round(float(np.quantile(values[test], 1 - budget[test.name] / WEEKS)), 3) for test in TESTS}
     return Thresholds(
-        **{test: round(limit, 3) for test, limit in limits.items()},
+        **{kind: {test.days: limits[test] for test in TESTS if test.kind == kind} for kind in KINDS},
+        stuck=max(1.0, limits[TESTS[-1]]),  # a run's limit is its own history's
+        least=registration()["least"],
         false_alarms_per_year=round(sum(budget.values()), 3),
         entity_years=round(weeks / WEEKS, 1),
         registration=registration_hash(),

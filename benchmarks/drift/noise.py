@@ -4,16 +4,14 @@ The profile that the last quarter of the score is judged by tells how far a fort
 is wrong. A change is found 19 times of 20 from threshold + 1.64 of these standard deviations on.
 """
 
-import numpy as np
-
 from benchmarks.drift.counted import counted
 from benchmarks.drift.page import ROOT
 from benchmarks.drift.panels import load
 from benchmarks.drift.registered import Part, parts
 from benchmarks.drift.walk import cut
-from model_code.faults.filters import Filter, Kind, templates
+from model_code.faults.filters import Filter
 from model_code.faults.profile import ColumnProfile, learn_column
-from model_code.faults.thresholds import Thresholds, thresholds
+from model_code.faults.thresholds import Kind, Thresholds, thresholds
 
 WINDOW, SURE = 14, 1.64
 SOUGHT: dict[Kind, float] = {"level": 5.0, "scale": 10.0}
@@ -25,9 +23,8 @@ def noise(profile: ColumnProfile, area: str, kind: Kind) -> float | None:
     one = profile.filters.get(area, {}).get(WINDOW)
     if not isinstance(one, Filter) or kind not in one.kinds:
         return None
-    shape = templates(one.typical, profile.normal.transform)[kind]
-    told = np.sqrt(shape @ one.hours @ shape) * one.kinds[kind].days[-WINDOW:].sum()
-    return float(100 / told)
+    told = one.told(kind, WINDOW, profile.normal.transform)
+    return 100 / told if told > 0 else None
 
 
 def table(found: dict[str, ColumnProfile], limits: Thresholds) -> str:
@@ -46,7 +43,7 @@ def _line(area: str, told: dict[Kind, float], limits: Thresholds) -> str:
     cells = []
     for kind, sought in SOUGHT.items():
         size = told.get(kind, float("nan"))
-        least = (getattr(limits, kind) + SURE) * size
+        least = (limits.of(kind, WINDOW, 100 / size) + SURE) * size
         cells += [f"{size:.2f}", f"{least:.1f} %" if least <= sought else f"**{least:.1f} %**"]
     return f"| {area} | " + " | ".join(cells) + " |"
 

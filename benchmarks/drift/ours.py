@@ -9,7 +9,7 @@ from benchmarks.drift.counted import Counted, counted
 from benchmarks.drift.injections import WEEKS, Injection, drawn, injected
 from benchmarks.drift.panels import Panel, load
 from benchmarks.drift.registered import parts
-from benchmarks.drift.walk import TESTS, WARM_UP, Fold, cut, remainders, statistics, walked
+from benchmarks.drift.walk import TESTS, WARM_UP, Fold, Test, Told, cut, remainders, statistics, walked
 from model_code.faults.thresholds import Thresholds
 
 DAYS = 7 * WEEKS
@@ -22,24 +22,26 @@ class World:
     Attributes:
         ratios: (D, C) largest statistic over its threshold.
         tests: Test -> (D, C) the same of each.
+        told: What each test said, against no threshold.
         left: (D, S, C) remainders, what the peers are also given.
     """
 
     panel: Panel
     weeks: Counted
     folds: list[Fold]
-    tests: dict[str, np.ndarray]
+    tests: dict[Test, np.ndarray]
     ratios: np.ndarray
+    told: dict[Test, Told]
     left: np.ndarray
 
 
 @dataclass(frozen=True)
 class Changed:
-    """One injection, judged: `ratios` (days since it began,), the test that spoke loudest, and the changed values for the peers."""
+    """One injection, judged: `ratios` (days since it began,), each test's last score, and the changed values for the peers."""
 
     change: Injection
     ratios: np.ndarray
-    loudest: str
+    last: dict[Test, float]
     load: np.ndarray
     left: np.ndarray
 
@@ -49,9 +51,9 @@ def worlds(limits: Thresholds) -> dict[str, World]:
     for part in parts("scoring"):
         panel = load(part)
         told, used = walked(panel, part)
-        tests = {test: np.nan_to_num(told[test]) / getattr(limits, test) for test in TESTS}
+        tests = {test: told[test].ratios(test, limits) for test in TESTS}
         ratios = np.max(list(tests.values()), axis=0)
-        found[part.panel] = World(panel, counted(panel, part), used, tests, ratios, remainders(panel, used))
+        found[part.panel] = World(panel, counted(panel, part), used, tests, ratios, told, remainders(panel, used))
     return found
 
 
@@ -69,9 +71,9 @@ def _judged(world: World, change: Injection, limits: Thresholds) -> Changed:
     grid = injected(cut(panel.grid, first, change.first + DAYS), change, begun)
     conditions = panel.conditions[first : change.first + DAYS]
     told = statistics(fold.profile, grid, conditions)
-    each = {test: np.nan_to_num(told[test][begun:, change.place]) / getattr(limits, test) for test in TESTS}
+    each = {test: told[test].ratios(test, limits)[begun:, change.place] for test in TESTS}
     area = panel.grid.entities[change.place]
     left = fold.profile.normal.remainders(grid, conditions).get(area, np.full(grid.values.shape[:2], np.nan))[begun:]
-    loudest = max(TESTS, key=lambda test: each[test][[6, 13]].max())
+    last = {test: float(told[test].score[-1, change.place]) for test in TESTS}
     ratios = np.max(list(each.values()), axis=0)
-    return Changed(change, ratios, loudest, grid.values[begun:, :, change.place], left)
+    return Changed(change, ratios, last, grid.values[begun:, :, change.place], left)

@@ -53,6 +53,8 @@ def facts(result: dict[str, Any]) -> str:
         f"- Daily windows, same thresholds: {daily['found']} found within 14 days, after {daily['hours_median']} hours of truth in the median, "
         f"{daily['hours_p90']} at the 90th percentile; {daily['alarms_begun_per_entity_year']} false alarms begin per entity-year."
     )
+    told = ", ".join(f"{kind} {found}" for kind, found in ours["oracle"].items())
+    lines.append(f"- Told kind, sign, first day and, with hindsight, the threshold of 2 a year, an oracle finds: {told}.")
     for title, key in (("Missed", "misses"), ("False alarms", "alarms"), ("Excluded by the registered rules", "excluded")):
         lines += [
             "",

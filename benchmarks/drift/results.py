@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.drift.injections import KINDS
+from benchmarks.drift.oracle import reachable
 from benchmarks.drift.ours import DAYS, Changed, World
 from benchmarks.drift.rivals import Said
+from benchmarks.drift.walk import TESTS
 
 WEEKS = 52
 ENDS = (6, 13)  # days after the first on which the two weekly windows end
@@ -57,6 +59,7 @@ def details(found: Mapping[str, World], changes: Sequence[Changed]) -> dict[str,
             for name in found
             if (group := [one for one in changes if one.change.panel == name])
         },
+        "oracle": reachable(found, changes),
         "excluded": [line for world in found.values() for line in world.weeks.excluded],
         "daily": {
             "found": len(days),
@@ -88,7 +91,7 @@ def pairs_of(found: Mapping[str, World]) -> list[tuple[int, int]]:
 def _panel(world: World) -> dict[str, Any]:
     weeks = world.weeks.weeks
     alarms = sum(world.ratios[last, place] > 1 for place, last in weeks)
-    blind = sum(not world.tests["level"][last, place] for place, last in weeks)
+    blind = sum(not any(world.tests[test][last, place] for test in TESTS if test.kind == "level") for place, last in weeks)
     return {
         "entity_years": round(len(weeks) / WEEKS, 1),
         "false_alarms_per_entity_year": round(float(WEEKS * alarms / len(weeks)), 2),
@@ -108,8 +111,8 @@ def _begun(found: Mapping[str, World]) -> float:
 
 
 def _alarm(world: World, place: int, last: int) -> str:
-    test = max(world.tests, key=lambda name: world.tests[name][last, place])
-    return f"{world.panel.grid.entities[place]} week to {world.panel.grid.days[last]}: {test} {world.ratios[last, place]:.2f} times its threshold"
+    test = max(world.tests, key=lambda one: world.tests[one][last, place])
+    return f"{world.panel.grid.entities[place]} week to {world.panel.grid.days[last]}: {test.name} {world.ratios[last, place]:.2f} times its threshold"
 
 
 def _miss(world: World, one: Changed) -> str:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model_code.faults.filters import KINDS, Kind
+from model_code.faults.filters import KINDS
 from model_code.faults.grid import DayGrid
 from model_code.faults.profile import ColumnProfile
-from model_code.faults.thresholds import Thresholds
+from model_code.faults.thresholds import Kind, Thresholds
 
 HALF = 0.5  # exchanged, both of two swapped entities must be less than half as far off
 
@@ -82,20 +82,23 @@ def _beyond(
 ) -> dict[str, Departure]:
     found = {}
     for entity, windows in profile.scores(grid, conditions, unheard).items():
-        worst = max(_explained(entity, windows, limits), key=lambda one: one.ratio, default=None)
+        worst = max(_explained(profile, entity, windows, limits), key=lambda one: one.ratio, default=None)
         if worst is not None:
             found[entity] = worst
     return found
 
 
-def _explained(entity: str, windows: Mapping[int, Mapping[Kind, np.ndarray]], limits: Thresholds) -> Iterator[Departure]:
+def _explained(
+    profile: ColumnProfile, entity: str, windows: Mapping[int, Mapping[Kind, np.ndarray]], limits: Thresholds
+) -> Iterator[Departure]:
     """Each window that is beyond a threshold, with the kind that has the largest score: the likeliest of the three."""
     for days, kinds in windows.items():
         latest = {kind: _latest(kinds[kind]) for kind in KINDS if kind in kinds}
-        beyond = {kind: score for kind, score in latest.items() if abs(score) > getattr(limits, kind)}
+        needed = {kind: profile.limit(entity, kind, days, limits) for kind in latest}
+        beyond = {kind: score for kind, score in latest.items() if abs(score) > needed[kind]}
         if beyond:
             best = max(beyond, key=lambda kind: abs(beyond[kind]))
-            yield Departure(entity, best, beyond[best], getattr(limits, best), days)
+            yield Departure(entity, best, beyond[best], needed[best], days)
 
 
 def _latest(scores: np.ndarray) -> float:

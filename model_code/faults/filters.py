@@ -5,16 +5,14 @@ hours by the inverse of what their innovations usually do together (generalised 
 tell: a night hour tells a level that the afternoon's air conditioning hides. The days are weighed likewise (`steps.py`).
 """
 
-from typing import Literal
-
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from model_code.arrays import Array
 from model_code.faults.innovation import foretell, innovations, means
 from model_code.faults.steps import REACH, sized, step_weights, stretches
+from model_code.faults.thresholds import Kind
 
-Kind = Literal["level", "scale", "clock"]
 KINDS: tuple[Kind, ...] = ("level", "scale", "clock")
 SHRUNK = (
     0.1  # towards equal and independent hours, beyond Ledoit and Wolf's share: windows overlap, they are fewer than they look
@@ -74,6 +72,13 @@ class Filter(BaseModel):
                 daily = np.clip(_projected(stretch, weighed(shape, self.hours)), -step.limit, step.limit)
                 found[kind] = sized(daily, step.days, window)
         return found
+
+    def told(self, kind: Kind, window: int, transform: str) -> float:
+        """Standard scores that a change by the whole makes on typical days; 0 where there is none or where changes are no shares."""
+        if kind not in self.kinds or transform != "log":
+            return 0.0
+        shape = templates(self.typical, transform)[kind]
+        return float(np.sqrt(shape @ self.hours @ shape) * self.kinds[kind].days[-window:].sum())
 
 
 def learn_filter(heard: np.ndarray, values: np.ndarray, window: int, transform: str) -> Filter | None:

@@ -51,7 +51,7 @@ def shifted_levels(
     found = _levels(profile, history, spec, now, limits)
     if not found or now - released > LOOKBACK:
         return found
-    half = limits.model_copy(update={"level": HALF * limits.level})
+    half = limits.part("level", HALF)
     before = _levels(profile, history, spec, released, half)
     return {name: shift for name, shift in found.items() if name not in before or before[name].score * shift.score < 0}
 

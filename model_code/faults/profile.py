@@ -9,11 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from model_code.data.known import KnownHistory
 from model_code.faults.earlier import EarlierFilter
-from model_code.faults.filters import Filter, Kind, learn_filter
+from model_code.faults.filters import Filter, learn_filter
 from model_code.faults.grid import DayGrid, day_grid
 from model_code.faults.innovation import clipped
 from model_code.faults.normal import PanelNormal, fit_normal, foretold_remainders, spread_of
 from model_code.faults.stuck import longest_runs
+from model_code.faults.thresholds import Kind, Thresholds
 from model_code.usecase import UseCaseSpec
 
 WINDOWS = (7, 14)  # days: a week tells a large fault at once, two weeks tell a small one
@@ -44,6 +45,10 @@ class ColumnProfile(BaseModel):
             values = grid.values[:, :, grid.entities.index(name)]
             found[name] = {window: self._scores(one, heard, values, window) for window, one in filters.items()}
         return found
+
+    def limit(self, entity: str, kind: Kind, window: int, limits: Thresholds) -> float:
+        """The score beyond which a window of an entity shows a change."""
+        return limits.of(kind, window, self.filters[entity][window].told(kind, window, self.normal.transform))
 
     def _scores(self, one: Filter | EarlierFilter, heard: np.ndarray, values: np.ndarray, window: int) -> dict[Kind, np.ndarray]:
         if isinstance(one, EarlierFilter):

@@ -5,24 +5,50 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 
 FILE = Path(__file__).parent / "thresholds.json"
+Kind = Literal["level", "scale", "clock"]
 
 
 class Thresholds(BaseModel):
-    """Standard scores above which a window is no chance; the same for every entity, since scores are standardised by its history."""
+    """What is no chance any more; the same for every entity, since scores are standardised by its history.
+
+    A window has thresholds of its own: a week tells large changes early, and is not worth the false alarms of the small ones,
+    which the fortnight tells better. Where an entity is so quiet that a change too small to matter would be seen, `least` holds.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    level: float = Field(gt=0)
-    scale: float = Field(gt=0)
-    clock: float = Field(gt=0)
+    level: dict[int, PositiveFloat] = Field(description="Days of the window -> standard score.")
+    scale: dict[int, PositiveFloat]
+    clock: dict[int, PositiveFloat]
     stuck: float = Field(1.0, gt=0, description="Longest run over its own limit (docs/drift.md).")
+    least: dict[Kind, float] = Field(
+        default_factory=dict, description="Share by which a change differs at least; none where not told."
+    )
     false_alarms_per_year: float = Field(gt=0, description="What they were calibrated to, all tests of an entity together.")
     entity_years: float = Field(gt=0, description="Normal years that they were calibrated on.")
     registration: str = Field(description="SHA-256 of the registration of areas and years.")
+
+    def of(self, kind: Kind, days: int, told: float = 0.0) -> float:
+        """The score beyond which a window of so many days shows a change.
+
+        Args:
+            kind: Of change.
+            days: Of the window.
+            told: Standard scores that a change by the whole (a share of one) makes in the entity; 0 where that is not known.
+        """
+        by_window: dict[int, float] = getattr(self, kind)
+        return max(by_window[days], self.least.get(kind, 0.0) * told)
+
+    def part(self, kind: Kind, share: float) -> "Thresholds":
+        """The same, with a share of what one kind of change needs."""
+        by_window: dict[int, float] = getattr(self, kind)
+        least = {**self.least, kind: share * self.least.get(kind, 0.0)}
+        return self.model_copy(update={kind: {days: share * one for days, one in by_window.items()}, "least": least})
 
 
 @cache

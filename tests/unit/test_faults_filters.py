@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from model_code.faults.departures import departures
 from model_code.faults.earlier import LIMITS, EarlierFilter
 from model_code.faults.filters import KINDS, Filter, learn_filter, shapes
 from model_code.faults.grid import DayGrid
@@ -93,6 +94,50 @@ def test_learn_filter__scores_are_standard_and_a_shift_stands_out() -> None:
     assert Filter.model_validate_json(one.model_dump_json()).kinds.keys() == one.kinds.keys()
 
 
+@pytest.mark.parametrize("window", [7, 14])
+def test_filter__told_is_what_a_change_by_the_whole_adds_to_the_score(window: int) -> None:
+    chance = np.random.default_rng(3)
+    left = 0.02 * chance.normal(size=(DAYS, 24)) + 0.02 * wandering()[:, None]
+    values = 1000 * np.tile(HOURS, (DAYS, 1)) * np.exp(left)
+    one = learn_filter(left, values, window, "log")
+    assert one is not None
+    moved = left.copy()
+    moved[-window:] += 0.01
+    gained = one.scores(moved, values, window, "log")["level"][-1] - one.scores(left, values, window, "log")["level"][-1]
+    assert gained == pytest.approx(0.01 * one.told("level", window, "log"), rel=0.05)
+    assert one.told("level", window, "plain") == 0
+
+
+def test_thresholds__a_quiet_entity_needs_a_change_that_matters() -> None:
+    limits = thresholds().model_copy(update={"level": {7: 4.0, 14: 3.0}, "least": {"level": 0.02}})
+    assert [limits.of("level", days) for days in (7, 14)] == [4.0, 3.0]
+    assert limits.of("level", 14, told=100) == 3.0
+    assert limits.of("level", 14, told=400) == 8.0
+    half = limits.part("level", 0.5)
+    assert [half.of("level", 14, told) for told in (0, 400)] == [1.5, 4.0]
+    assert half.of("scale", 14) == limits.of("scale", 14)
+
+
+def test_departures__a_sure_change_that_is_too_small_to_matter_is_none() -> None:
+    grid = panel()
+    profile = learn_column(grid.last(800))
+    limits = thresholds().model_copy(update={"least": {"level": 0.03}})
+    told = profile.filters["A"][14].told("level", 14, "log")
+    small, large = (shifted(grid, 1 + share) for share in (0.8 * 0.03, 1.5 * 0.03))
+    assert 0.5 * 0.03 * told > limits.of("level", 14)
+    assert departures(profile, small, limits) == ()
+    assert [one.entity for one in departures(profile, small, limits.model_copy(update={"least": {}}))] == ["A"]
+    one = departures(profile, large, limits)[0]
+    assert (one.entity, one.kind) == ("A", "level")
+    assert one.threshold == pytest.approx(profile.limit("A", "level", one.days, limits))
+
+
+def shifted(grid: DayGrid, factor: float) -> DayGrid:
+    values = grid.values.copy()
+    values[-14:, :, 0] *= factor
+    return DayGrid(grid.days, grid.entities, values)
+
+
 def test_foretold_remainders__are_larger_than_what_the_regression_leaves_of_its_own_days() -> None:
     grid = panel()
     unseen, seen = foretold_remainders(grid), fit_normal(grid).remainders(grid)
@@ -120,5 +165,6 @@ def test_column_profile__of_an_earlier_bundle_judges_as_it_did() -> None:
     heard = np.clip(left, -2.5 * today.normal.entities["A"].usual, 2.5 * today.normal.entities["A"].usual)
     own = innovations(heard, 14, before) @ weights
     told = again.scores(grid)["A"][14]["level"]
-    assert np.allclose(told / thresholds().level, own / LIMITS["level"], rtol=1e-3, atol=1e-3, equal_nan=True)
+    assert np.allclose(told / thresholds().of("level", 14), own / LIMITS["level"], rtol=1e-3, atol=1e-3, equal_nan=True)
     assert np.isfinite(told[-1])
+    assert again.limit("A", "level", 14, thresholds()) == thresholds().of("level", 14)

@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 
 from benchmarks.drift import noise, registered, results
-from benchmarks.drift.counted import counted
+from benchmarks.drift.calibrate import calibrated
+from benchmarks.drift.counted import Counted, counted
 from benchmarks.drift.injections import Injection, injected
+from benchmarks.drift.oracle import reachable
+from benchmarks.drift.ours import Changed, World
 from benchmarks.drift.panels import Panel
 from benchmarks.drift.registered import Part
 from benchmarks.drift.rivals import Said
+from benchmarks.drift.walk import TESTS, Test, Told
 from model_code.faults.grid import DayGrid
 from model_code.faults.profile import learn_column
 from model_code.faults.thresholds import thresholds
@@ -105,3 +109,37 @@ def test_scored_on__does_not_change_with_budgets(monkeypatch: pytest.MonkeyPatch
     assert registered.scored_on() == before
     monkeypatch.setattr(registered, "registration", lambda: {**told, "refit_days": 1})
     assert registered.scored_on() != before
+
+
+def test_calibrated__keeps_each_tests_budget_and_no_run_within_its_own_limit_is_stuck() -> None:
+    values = np.random.default_rng(5).exponential(size=5200)
+    budget = registered.registration()["budget_per_entity_year"]
+    limits = calibrated({test: list(values / 10 if test.kind is None else values) for test in TESTS})
+    for test in TESTS[:-1]:
+        assert test.kind is not None
+        broken = (values > limits.of(test.kind, test.days)).sum() / 100
+        assert broken == pytest.approx(budget[test.name], abs=0.02)
+    assert limits.stuck == 1.0
+    assert limits.least == registered.registration()["least"]
+
+
+def test_told__is_measured_by_the_larger_of_threshold_and_least_change() -> None:
+    limits = thresholds().model_copy(update={"level": {7: 4.0, 14: 3.0}, "least": {"level": 0.02}})
+    told = Told(np.array([[6.0, -6.0], [np.nan, 1.0]]), np.array([100.0, 600.0]))
+    assert np.allclose(told.ratios(Test("level", 14), limits), [[2.0, 0.5], [0.0, 1 / 12]])
+
+
+def test_reachable__finds_what_stands_out_of_the_areas_own_weeks_in_the_direction_it_went() -> None:
+    test, days = Test("level", 14), np.arange(0, 700, 7)
+    score = np.zeros((700, 1))
+    score[days, 0] = np.linspace(-3, 3, len(days))
+    weeks = Counted(tuple((0, int(day)) for day in days), (), ())
+    panel = Panel(
+        "p", DayGrid(np.datetime64("2015-01-05") + np.arange(700), ("A",), np.ones((700, 24, 1))), np.zeros((700, 1, 0))
+    )
+    world = World(panel, weeks, [], {}, score, {test: Told(score, np.zeros(1))}, np.zeros((700, 24, 1)))
+    changes = [
+        Changed(Injection("level", "p", 0, 7, sign, None), np.zeros(14), {test: last}, np.zeros((14, 24)), np.zeros((14, 24)))
+        for sign, last in ((1, 2.9), (1, 2.0), (-1, -2.9), (-1, 2.9), (1, np.nan))
+    ]
+    assert reachable({"p": world}, changes)["level"] == "2 of 5"
