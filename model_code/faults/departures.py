@@ -22,6 +22,7 @@ class Departure:
         score: Standard score, signed: positive when too high, too wide, too late.
         threshold: That it is beyond.
         days: Of the window.
+        surprise: Score over the window's threshold, whatever the size of the change: who is at fault is the most surprising.
     """
 
     entity: str
@@ -29,6 +30,7 @@ class Departure:
     score: float
     threshold: float
     days: int
+    surprise: float
 
     @property
     def ratio(self) -> float:
@@ -42,7 +44,8 @@ def departures(
     """Entities whose windows that end with the grid's last complete day are beyond chance; the worst window of each.
 
     An entity is listened to by its neighbours, so that its fault shows in them too: the worst is silenced first, and who is
-    beyond its threshold only while the worst speaks is not at fault.
+    beyond its threshold only while the worst speaks is not at fault. A sure change that is too small to matter is silenced too,
+    and not told.
 
     Args:
         profile: What is normal.
@@ -53,11 +56,11 @@ def departures(
     beyond = _beyond(profile, grid, limits, conditions, ())
     found: list[Departure] = []
     while beyond:
-        found.append(max(beyond.values(), key=lambda one: one.ratio))
+        found.append(max(beyond.values(), key=lambda one: one.surprise))
         unheard = {one.entity for one in found}
         still = _beyond(profile, grid, limits, conditions, unheard)
         beyond = {name: one for name, one in beyond.items() if name in still and name not in unheard}
-    return tuple(found)
+    return tuple(one for one in found if one.ratio > 1)
 
 
 def swapped(
@@ -73,7 +76,7 @@ def swapped(
             exchanged = _exchanged(grid, first, second)
             still = {one.entity: one.ratio for one in departures(profile, exchanged, limits)}
             if all(still.get(one.entity, 0.0) < HALF * one.ratio for one in (first, second)):
-                pairs.append((first, second))
+                pairs.append((first, second) if first.entity < second.entity else (second, first))
     return tuple(pairs)
 
 
@@ -91,14 +94,17 @@ def _beyond(
 def _explained(
     profile: ColumnProfile, entity: str, windows: Mapping[int, Mapping[Kind, np.ndarray]], limits: Thresholds
 ) -> Iterator[Departure]:
-    """Each window that is beyond a threshold, with the kind that has the largest score: the likeliest of the three."""
+    """Each window that is beyond its threshold, with the kind that has the largest score: the likeliest of the three.
+
+    Kinds whose change is large enough to matter come first.
+    """
     for days, kinds in windows.items():
         latest = {kind: _latest(kinds[kind]) for kind in KINDS if kind in kinds}
-        needed = {kind: profile.limit(entity, kind, days, limits) for kind in latest}
-        beyond = {kind: score for kind, score in latest.items() if abs(score) > needed[kind]}
-        if beyond:
-            best = max(beyond, key=lambda kind: abs(beyond[kind]))
-            yield Departure(entity, best, beyond[best], needed[best], days)
+        sure = {kind: abs(score) / limits.of(kind, days) for kind, score in latest.items() if abs(score) > limits.of(kind, days)}
+        if sure:
+            needed = {kind: profile.limit(entity, kind, days, limits) for kind in sure}
+            best = max(sure, key=lambda kind: (abs(latest[kind]) > needed[kind], abs(latest[kind])))
+            yield Departure(entity, best, latest[best], needed[best], days, sure[best])
 
 
 def _latest(scores: np.ndarray) -> float:
