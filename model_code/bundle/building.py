@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from model_code.bundle.contents import BundleRef
 from model_code.bundle.load import read_folder
+from model_code.durable import flush
 from model_code.errors import BundleError
 
 BUILDING = ".building-"
@@ -39,7 +40,7 @@ def build(root: Path, fill: Callable[[Path], str]) -> BundleRef:
             read_folder(building, bundle_hash).require_native()  # both forms, where there are two, give the golden answers
             _flush(building)
             _place(building, root / bundle_hash)
-            _sync(root)
+            flush(root)
         finally:
             _remove(building)
     return BundleRef(bundle_hash, root / bundle_hash)
@@ -61,15 +62,7 @@ def _only_writer(root: Path) -> Iterator[None]:
 def _flush(folder: Path) -> None:
     """Force everything to the disk before the name exists, so that a power cut leaves no half bundle either."""
     for path in [*folder.rglob("*"), folder]:
-        _sync(path)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        flush(path)
 
 
 def _place(building: Path, place: Path) -> None:

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from model_code.bundle.manifest import MANIFEST, MAX_MANIFEST_BYTES, parse_manifest
 from model_code.bundle_store.remote import RemoteBundles
+from model_code.durable import flush
 from model_code.errors import BundleError, BundleUnavailable, EvenkeelError
 
 HASH: Final = re.compile(r"[0-9a-f]{64}")
@@ -97,9 +98,9 @@ class Cache:
             building.chmod(0o755)
             self._remote.read(bundle_hash, take)
             for path in [*building.rglob("*"), building]:
-                _sync(path)
+                flush(path)
             self._place(building, self.folder / bundle_hash)
-            _sync(self.folder)
+            flush(self.folder)
         finally:
             shutil.rmtree(building, ignore_errors=True)
 
@@ -150,11 +151,3 @@ def is_intact(root: Path, bundle_hash: str) -> bool:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -91,19 +91,25 @@ def later(found: Evidence, moment: timedelta) -> Evidence:
     return found.model_copy(update={"at": found.at + moment, "series": tuple(moved), "releases": releases})
 
 
-@given(st.lists(seen(), min_size=1, max_size=3), st.lists(st.integers(1, 40), min_size=5, max_size=20))
-@SETTINGS
-def test_decide__over_time_keeps_cooldown_and_weekly_budget(worlds: list[Evidence], gaps: list[int]) -> None:
-    rule = P.model_copy(update={"cooldown": timedelta(days=1), "actions_per_week": 2})
+def acted(rule: Policy, worlds: list[Evidence], gaps: list[int], *, divisible: bool = False) -> list[Action]:
+    """What is done when each verdict is acted on at once; about those alone who asked where the bundle is divisible."""
     done: list[Action] = []
     hours = 0
     for turn, gap in enumerate(gaps):
         hours += gap
         moment = timedelta(hours=hours)
-        verdict = decide(rule, later(worlds[turn % len(worlds)], moment), done, NOW + moment)
+        found = later(worlds[turn % len(worlds)], moment).model_copy(update={"divisible": divisible})
+        verdict = decide(rule, found, done, NOW + moment)
         if verdict.action != "hold":
-            done.append(Action(action=verdict.action, at=NOW + moment))
+            done.append(Action(action=verdict.action, at=NOW + moment, scope=verdict.scope if divisible else ()))
+    return done
 
+
+@given(st.lists(seen(), min_size=1, max_size=3), st.lists(st.integers(1, 40), min_size=5, max_size=20))
+@SETTINGS
+def test_decide__over_time_keeps_cooldown_and_weekly_budget(worlds: list[Evidence], gaps: list[int]) -> None:
+    rule = P.model_copy(update={"cooldown": timedelta(days=1), "actions_per_week": 2})
+    done = acted(rule, worlds, gaps)
     times = [each.at for each in done]
     assert all(after - before >= rule.cooldown for before, after in pairwise(times))
     assert all(after - before >= WEEK for before, after in zip(times, times[rule.actions_per_week :], strict=False))

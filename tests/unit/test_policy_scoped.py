@@ -11,7 +11,7 @@ from model_code.evidence import Action, Evidence, PartEvidence, Release
 from model_code.policy import decide
 from model_code.specification import Policy
 from tests.unit.policy_cases import DAY, NOW, action, evidence, series
-from tests.unit.test_policy_properties import SETTINGS, later, seen
+from tests.unit.test_policy_properties import SETTINGS, acted, seen
 
 P = Policy()
 BAD = {"ratios": "xxxx", "previous": "...."}
@@ -110,16 +110,7 @@ def test_decide__one_that_has_to_wait_does_not_keep_another_waiting() -> None:
 @SETTINGS
 def test_decide__over_time_keeps_cooldown_and_budget_of_each_series(worlds: list[Evidence], gaps: list[int]) -> None:
     rule = P.model_copy(update={"cooldown": timedelta(days=1), "actions_per_week": 2})
-    done: list[Action] = []
-    hours = 0
-    for turn, gap in enumerate(gaps):
-        hours += gap
-        moment = timedelta(hours=hours)
-        found = later(worlds[turn % len(worlds)], moment).model_copy(update={"divisible": True})
-        verdict = decide(rule, found, done, NOW + moment)
-        if verdict.action != "hold":
-            done.append(Action(action=verdict.action, at=NOW + moment, scope=verdict.scope))
-
+    done = acted(rule, worlds, gaps, divisible=True)
     for name in "ABC":
         times = [each.at for each in done if each.concerns((name,))]
         assert all(after - before >= rule.cooldown for before, after in pairwise(times))
