@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmarks.serving.batch import batches
 from benchmarks.serving.beside import NEAREST, side_by_side
 from benchmarks.serving.contestants import Contestant
+from benchmarks.serving.floor import FLOOR
 from benchmarks.serving.load import need_wrk
 from benchmarks.serving.ours import OURS
 from benchmarks.serving.results import Results
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(chosen: Sequence[Contestant], trained: Trained, port: int, plan: Plan, results: Results) -> set[str]:
     """All rounds; the names of those that could not be measured. Each round begins with another contestant."""
     failed: set[str] = set()
-    results.forget({contestant.name for contestant in chosen}, plan.measures)
+    results.forget({FLOOR, *(contestant.name for contestant in chosen)}, plan.measures)
     if "beside" in plan.measures:
         failed |= beside(
             [contestant for contestant in chosen if contestant is OURS or contestant.name in NEAREST],

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from benchmarks.serving.contestants import Contestant
+from benchmarks.serving.floor import FLOOR, floor
+from benchmarks.serving.load import ask
 from benchmarks.serving.rounds import MANY, Figures, Turn
 from benchmarks.serving.server import Server, serving
 from benchmarks.serving.trained import Trained
@@ -20,6 +22,7 @@ LOADS = {  # workers -> name -> rows of a request, connections
     2: {"two_64": (1, 64)},
 }
 SECONDS, PAUSE = 1.0, 0.1
+AT_THE_FLOOR = "single_1"  # the load whose slowest answers are held against the machine's own
 PORTS = 3  # a server may take neighbours of its port
 
 
@@ -27,7 +30,7 @@ def side_by_side(contestants: Sequence[Contestant], trained: Trained, port: int,
     """Each load, `turns` times at each contestant in turn.
 
     Returns:
-        Contestant -> figures of each turn, `beside_LOAD_KEY`, in the order of the turns.
+        Contestant -> figures of each turn, `beside_LOAD_KEY`, in the order of the turns; the machine's own, where it can be told.
 
     Raises:
         RuntimeError: One does not answer, answers wrongly, or has not kept what it answered.
@@ -39,11 +42,14 @@ def side_by_side(contestants: Sequence[Contestant], trained: Trained, port: int,
                 stack.enter_context(serving(contestant, trained, port + PORTS * place, workers))
                 for place, contestant in enumerate(contestants)
             ]
-            _take_turns(servers, workers, figures, turns)
+            below = stack.enter_context(floor(port + PORTS * len(contestants)))
+            _take_turns(servers, workers, figures, turns, below)
     return figures
 
 
-def _take_turns(servers: Sequence[Server], workers: int, figures: dict[str, list[Figures]], turns: int) -> None:
+def _take_turns(
+    servers: Sequence[Server], workers: int, figures: dict[str, list[Figures]], turns: int, below: str | None
+) -> None:
     asked = [Turn(server, SECONDS, workers, {}, set()) for server in servers]
     for name, (rows, connections) in LOADS[workers].items():
         body = servers[0].trained.rows[:rows].tolist()
@@ -54,6 +60,13 @@ def _take_turns(servers: Sequence[Server], workers: int, figures: dict[str, list
                 each.figures = figures[server.contestant.name][turn]
                 each.load(f"beside_{name}", body, connections)
                 time.sleep(PAUSE)
+            if below is not None and name == AT_THE_FLOOR:
+                figures.setdefault(FLOOR, []).append(_of_the_floor(below, f"beside_{name}"))
+
+
+def _of_the_floor(url: str, name: str) -> Figures:
+    load = ask(url, b"{}", 1, SECONDS)
+    return {f"{name}_p50": load.p50, f"{name}_p99": load.p99}
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float, float]:

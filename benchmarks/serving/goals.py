@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
 from benchmarks.serving.beside import NEAREST, ratio
+from benchmarks.serving.floor import FLOOR
 from benchmarks.serving.ours import NAME
 
 if TYPE_CHECKING:
@@ -43,11 +44,13 @@ def _costs(results: "Results") -> Told:
 
 
 def _tail_promise(results: "Results") -> Told:
-    ours = _tail(results, NAME)
+    ours, machine = _tail(results, NAME), _tail(results, FLOOR)
     if ours is None:
         return
-    peers = {name: tail for name in results.figures if name != NAME and (tail := _tail(results, name)) is not None}
+    others = (name for name in results.figures if name not in (NAME, FLOOR))
+    peers = {name: tail for name in others if (tail := _tail(results, name)) is not None}
     beside = "; the shortest of a peer: {} {:.2f} ×".format(*min(peers.items(), key=lambda item: item[1])) if peers else ""
+    beside += f"; {FLOOR}: {machine:.2f} ×" if machine is not None else ""
     yield "at concurrency 1, p99 ≤ 2 × p50", f"{ours:.2f} ×{beside}", ours <= 2
 
 

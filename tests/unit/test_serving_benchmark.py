@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import httpx
 import pytest
 
 from benchmarks.serving import results as kept
 from benchmarks.serving.acknowledged import Asked, Searched, search
 from benchmarks.serving.contestants import Contestant
+from benchmarks.serving.floor import FLOOR, floor
 from benchmarks.serving.goals import KEPT, MISSED, goals
 from benchmarks.serving.load import Load
 from benchmarks.serving.ours import OURS
@@ -18,6 +20,7 @@ from model_code import sql
 from model_code.kept.record import encode
 from services.keeping.open_sink import open_sink
 from services.keeping.sorting import Sorting
+from tests.conftest import free_port
 from tests.services.keeping import record
 
 FASTAPI = next(rival for rival in RIVALS if rival.name == "fastapi")
@@ -149,3 +152,19 @@ def test_contestants__ask_with_the_same_rows(contestant: Contestant) -> None:
         asked = asked[0] if isinstance(asked[0], dict) else asked
 
     assert asked in (rows, [*rows[0], *rows[1]])
+
+
+def test_goals__tell_slow_answers_beside_those_of_the_machine() -> None:
+    tails = {"evenkeel": (0.1, 0.5), "fastapi": (0.2, 0.8), FLOOR: (0.02, 0.2)}
+    told = goals(
+        Results({name: {"beside_single_1_p50": [p50], "beside_single_1_p99": [p99]} for name, (p50, p99) in tails.items()})
+    )
+
+    assert f"5.00 ×; the shortest of a peer: fastapi 4.00 ×; {FLOOR}: 10.00 × | {MISSED}" in told
+
+
+def test_floor__answers_where_nginx_is() -> None:
+    with floor(free_port()) as url:
+        if url is None:
+            pytest.skip("nginx is not installed (apt-get install nginx-light)")
+        assert httpx.post(url, json={}).json() == {"values": [{"value": 5000.0}]}
