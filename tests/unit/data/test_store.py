@@ -90,6 +90,9 @@ def child(script: str, *arguments: str) -> str:
         "from tests_store_cases import LATER,",
         f"sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'tests')!r}]\nfrom store_cases import",
     )
+    script += (
+        "import os, sys\nsys.stdout.flush()\nos._exit(0)\n"  # a write that failed may end in a thread when Python is half gone
+    )
     done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
