@@ -21,14 +21,12 @@ class Load:
     Attributes:
         answered: Request id -> (when, seconds of a monotonic clock; bundle that answered).
         failed: What went wrong.
-        failed_at: When, for each of these.
     """
 
     ask: Any
     pause: float = 0.02
     answered: dict[str, tuple[float, str]] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
-    failed_at: list[float] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         self._end = threading.Event()
@@ -54,13 +52,9 @@ class Load:
             try:
                 response = self.ask(request)
             except httpx.TransportError as error:
-                self._fail(repr(error))
+                self.failed.append(repr(error))
                 continue
             if response.status_code == 200:
                 self.answered[request] = (time.monotonic(), response.json()["bundle"])
             else:
-                self._fail(f"{response.status_code} {response.text[:300]}")
-
-    def _fail(self, what: str) -> None:
-        self.failed_at.append(time.monotonic())
-        self.failed.append(what)
+                self.failed.append(f"{response.status_code} {response.text[:300]}")
