@@ -13,7 +13,6 @@ import yaml
 from model_code.logs import PREFECT_AS_JSON
 from model_code.settings import Settings
 from monitoring.platform_chart import FILES, wanted
-from services.build.chart_readme import readme
 from tests.chart.rendering import HELM, NAMESPACE, Object, environment, objects_of, pod_of, text_of
 from tests.chart.test_values import keys_of, misspelt, sections
 
@@ -100,10 +99,6 @@ def test_platform__renders_as_it_did(helm: str) -> None:
     bare = ("--set", "grafana.dashboards=false", "--set", "monitoring.resources=false")
 
     assert text_of(helm, CHART, EVERYTHING, *bare) == GOLDEN.read_text()
-
-
-def test_platform__readme_is_up_to_date() -> None:
-    assert (CHART / "README.md").read_text() == readme(CHART), "run python -m services.build.chart_readme helm/platform"
 
 
 def test_platform__carries_the_rules_and_dashboards_that_were_made() -> None:

@@ -2,38 +2,41 @@
 
 import pytest
 
-from tests.chart.readme import page_of, values_of
-from tests.chart.test_model_service import CHART
+from services.build.chart_readme import readme, values_of
+from tests.chart.rendering import HELM
+
+CHARTS = sorted(path.parent.name for path in HELM.glob("*/Chart.yaml"))
 
 
-def test_readme__is_up_to_date() -> None:
-    told = f"run `python -m tests.chart.readme helm/{CHART.name}`"
-    assert (CHART / "README.md").read_text(encoding="utf-8") == page_of(CHART), told
+@pytest.mark.parametrize("chart", CHARTS)
+def test_readme__is_up_to_date(chart: str) -> None:
+    assert (HELM / chart / "README.md").read_text() == readme(HELM / chart), (
+        f"run python -m services.build.chart_readme helm/{chart}"
+    )
 
 
-def test_readme__tells_what_every_value_means() -> None:
-    values = list(values_of((CHART / "values.yaml").read_text(encoding="utf-8")))
+def test_readme__tells_what_every_value_of_the_model_service_means() -> None:
+    values = values_of((HELM / "model-service" / "values.yaml").read_text())
 
-    assert [value.path for value in values if value.default and not value.remark] == []
+    assert [path for path, default, said in values if default and not said] == []
 
 
 @pytest.mark.parametrize(
     ("text", "found"),
     [
         ("# About.\n\nkey: 1\n", ("key", "1", "")),
-        ("# Above.\nkey: a  # Beside.\n", ("key", "a", "Beside.")),
+        ("# Above.\nkey: a  # Beside.\n", ("key", "a", "Above. Beside.")),
         ("# One\n# two.\nkey: {}\n", ("key", "{}", "One two.")),
-        ('key: ""  # Empty: none.\n', ("key", "''", "Empty: none.")),
+        ('key: ""  # Empty: none.\n', ("key", '""', "Empty: none.")),
         ("key: [/a, b]\n", ("key", "[/a, b]", "")),
+        ("key: a#b\n", ("key", "a#b", "")),
     ],
 )
-def test_values_of__reads_a_key_with_its_remark(text: str, found: tuple[str, str, str]) -> None:
-    [value] = values_of(text)
-
-    assert (value.path, value.default, value.remark) == found
+def test_values_of__reads_a_key_with_what_is_said_of_it(text: str, found: tuple[str, str, str]) -> None:
+    assert list(values_of(text)) == [found]
 
 
 def test_values_of__follows_sections() -> None:
-    paths = [value.path for value in values_of("a:\n  b:\n    c: 1\n  d: 2\ne: 3\n")]
+    found = [path for path, _, _ in values_of("a:\n  b:\n    c: 1\n  d: 2\ne: 3\n")]
 
-    assert paths == ["a", "a.b", "a.b.c", "a.d", "e"]
+    assert found == ["a.b.c", "a.d", "e"]

@@ -27,13 +27,17 @@ class Cluster:
         folder: Has `env`, which prints how to reach the cluster, and `load`, which takes an image there. None: KUBECONFIG
             names the cluster, kubectl and helm are in the PATH, and EVENKEEL_E2E_LOAD is the command that takes an image there.
         namespace: What tests put there; gone with `delete`.
+
+    Attributes:
+        environment: Of every command that is to reach it.
+        loader: The command that takes an image there.
     """
 
     def __init__(self, folder: Path | None, namespace: str) -> None:
-        self.folder, self.namespace, self._load = folder, namespace, shlex.split(LOAD)
+        self.folder, self.namespace, self.loader = folder, namespace, shlex.split(LOAD)
         self.environment = dict(os.environ)
         if folder is not None:
-            self._load = [str(folder / "load")]
+            self.loader = [str(folder / "load")]
             self._reach(folder)
 
     def _reach(self, folder: Path) -> None:
@@ -72,7 +76,7 @@ class Cluster:
 
     def load(self, image: str) -> None:
         """An image of the engine, to where pods find it."""
-        self._run(*self._load, image)
+        self._run(*self.loader, image)
 
     def secret(self, name: str, values: dict[str, str]) -> None:
         """Made, or made anew: several stages of a session bring their own."""

@@ -27,6 +27,10 @@ class Installed:
         releases: The two versions.
         images: An image of each.
         key: A bearer key that it knows.
+
+    Attributes:
+        host: By which the ingress knows it.
+        annotations: Of its Services, from the next upgrade on.
     """
 
     name = "tiny"
@@ -34,6 +38,7 @@ class Installed:
     def __init__(self, cluster: Cluster, place: Installation, releases: list[Release], images: list[Image], key: str) -> None:
         self.cluster, self.place, self.releases, self.images, self.key = cluster, place, releases, images, key
         self.host = f"{cluster.namespace}.example.test"
+        self.annotations: dict[str, str] = {}
         headers = {"host": self.host, "authorization": f"Bearer {key}"}
         self._client = httpx.Client(base_url=INGRESS, headers=headers, timeout=10)
 
@@ -63,6 +68,7 @@ class Installed:
             "buckets": {"secret": "buckets"},
             "keep": {"mode": ("spool", "store")[number]},
             "drainSeconds": DRAIN_SECONDS,
+            "service": {"annotations": self.annotations},
             "ingress": {"enabled": True, "className": "traefik", "host": self.host},
             "resources": {"requests": {"cpu": "50m", "memory": "256Mi"}},
             "networkPolicy": {
