@@ -6,14 +6,23 @@ from pathlib import Path
 
 import pytest
 
+from model_code.specification import Candidate
 from services.build.archive import files_below, write_archive
 from services.build.engine import Engine
-from services.build.image import Image
-from services.build.release import Release
+from services.build.image import Image, build_image
+from services.build.release import Release, release_of
+from tests import trained
 
 # The first image downloads packages; one cluster, so one after the other.
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("cluster")]
 MOST_BYTES = 500_000_000
+SMALL = {
+    "naive": {},
+    "ridge": {"alpha": 1.0},
+    "lightgbm": {"n_estimators": 20},
+    "forest": {"n_estimators": 20},
+    "lstm": {"epochs": 2, "units": 8},
+}
 
 
 def run(engine: Engine, image: Image, *command: str) -> str:
@@ -83,3 +92,28 @@ def test_image__does_not_listen_without_keys(images: list[Image], engine: Engine
 
     assert started.returncode != 0
     assert "EVENKEEL_KEYS_FILE" in started.stderr
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("family", sorted(SMALL))
+def test_image__of_every_family_answers_its_golden_requests(family: str, engine: Engine, tmp_path: Path) -> None:
+    place = trained.installation(tmp_path, f"tiny_{family}", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    version, _ = trained.train(place, (Candidate(family=family, parameters=SMALL[family]),))
+
+    image = build_image(release_of(place, version), tmp_path / "image", engine)  # a build ends with the image's own check
+
+    print(f"image of {family}: {image.size / 1e6:.0f} MB")
+    assert run(engine, image, "id", "-u").strip() == "10001"
+    assert json.loads(image.bill.read_text())["metadata"]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("family", ["xgboost", "lstm"])
+def test_image__with_cuda_answers_on_a_machine_without_a_card(family: str, engine: Engine, tmp_path: Path) -> None:
+    place = trained.installation(tmp_path, f"cuda_{family}", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    version, _ = trained.train(place, (Candidate(family=family, parameters=SMALL.get(family, {"n_estimators": 20})),))
+
+    image = build_image(release_of(place, version), tmp_path / "image", engine, gpu=True)
+
+    print(f"image of {family} with CUDA: {image.size / 1e6:.0f} MB")
+    assert run(engine, image, "id", "-u").strip() == "10001"
