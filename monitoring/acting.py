@@ -7,7 +7,7 @@ import pandas as pd
 
 from model_code.bundle import fits
 from model_code.challenger import Progress, bundle_of, register
-from model_code.errors import PromotionRefused
+from model_code.errors import BundleError, PromotionRefused
 from model_code.installation import Installation
 from model_code.ledger import Entry
 from model_code.retraining import Retrained
@@ -16,7 +16,7 @@ from model_code.standing import standing
 from model_code.verdict import PairedVerdict
 from monitoring.composing import alone, composed, reigning
 from monitoring.consent import Answer, Ask, Proposal, is_needed, unasked
-from monitoring.judgement import Judgement, look
+from monitoring.judgement import Judgement, look, unread
 
 ASKED_BY = "asked_by"
 APPROVAL = "approval"
@@ -93,9 +93,10 @@ def roll_back(place: Installation, now: pd.Timestamp, request: Request, *, ask: 
 
     Raises:
         PromotionRefused: Forced without a reason, nothing to return to, or another champion by now.
+        BundleError: The champion's bundle cannot be read, and it is not forced; or that of the version before, either.
     """
     place.promoter.recover(place.usecase.name)
-    seen = look(place, now)
+    seen = _seen(place, now, request)
     done = carried_out("rollback", place, now, request, seen)
     if done is not None:
         return Acted(seen, done)
@@ -118,6 +119,19 @@ def roll_back(place: Installation, now: pd.Timestamp, request: Request, *, ask: 
         from_version=seen.evidence.champion,
     )
     return Acted(seen, entry, answer=answer)
+
+
+def _seen(place: Installation, now: pd.Timestamp, request: Request) -> Judgement:
+    """The second look. A champion that cannot be read cannot be judged; a person may leave it for one that can be read."""
+    try:
+        return look(place, now)
+    except BundleError:
+        if not request.force:
+            raise
+        seen = unread(place, now)
+        if seen.evidence.previous is not None:
+            place.bundle_of(seen.evidence.previous)
+        return seen
 
 
 def retrain(

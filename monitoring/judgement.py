@@ -5,18 +5,21 @@ from datetime import timedelta
 
 import pandas as pd
 
+from model_code.errors import DataError
 from model_code.evidence import Evidence
 from model_code.installation import Installation
 from model_code.policy import Verdict, decide
 from model_code.specification import Policy
+from model_code.standing import standing
 from monitoring.evidence import gather
 from monitoring.evidently import FeatureDrift
-from monitoring.releases import actions_of
+from monitoring.releases import actions_of, releases_of
 from monitoring.reports.standing import standing_breach
 
 RECENT = timedelta(days=7)
 LATELY = 2  # origins
 UNUSUAL = 3.0  # standard deviations of the level test
+UNREAD = "the champion's bundle cannot be read: nothing is known of its answers"
 VERDICT = "verdict"  # action of the ledger notes that a monitor run leaves
 
 
@@ -49,6 +52,27 @@ def look(
     evidence = gathered.model_copy(update={"evidently_breach": breach})
     history = [action for action in actions_of(place.ledger.entries(place.usecase.name)) if action.at <= moment]
     return Judgement(evidence, decide(place.usecase.spec.policy, evidence, history, moment), drift)
+
+
+def unread(place: Installation, now: pd.Timestamp) -> Judgement:
+    """What the ledger alone tells, where the champion's bundle cannot be read: nothing of its answers, so the verdict is to hold.
+
+    Raises:
+        DataError: Nothing was ever released.
+    """
+    entries = [entry for entry in place.ledger.entries(place.usecase.name) if entry.at <= now]
+    releases, reached = releases_of(entries), standing(entries)
+    if not releases:
+        raise DataError(f"{place.usecase.name}: nothing was ever released", hint="run the train flow first")
+    evidence = Evidence(
+        usecase=place.usecase.name,
+        at=now.to_pydatetime(),
+        champion=releases[-1].version,
+        previous=reached.previous,
+        bad_versions=tuple(sorted(reached.bad)),
+        releases=releases,
+    )
+    return Judgement(evidence, Verdict(action="hold", reasons=(UNREAD,), side_effects=("page",)))
 
 
 def restless(evidence: Evidence, policy: Policy) -> bool:

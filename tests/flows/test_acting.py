@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from model_code.errors import PromotionRefused
+from model_code.errors import BundleError, PromotionRefused
 from model_code.installation import Installation
 from model_code.promotion import STEPS, Promoter
 from monitoring import acting
-from tests.flows.small import LATER, PEOPLE, Stages, state
+from tests.flows.small import LATER, NAME, PEOPLE, Stages, champion_of, state
 
 REQUEST = acting.Request(**PEOPLE)
 
@@ -63,3 +63,33 @@ def test_roll_back__for_another_reason_is_another_request(stages: Stages, tmp_pa
 
     with pytest.raises(PromotionRefused, match="no previous version"):
         acting.roll_back(place, now, acting.Request(REQUEST.actor, "further back", force=True))
+
+
+def damage(place: Installation, version: str) -> None:
+    """A file of the version's bundle is not what it was."""
+    (place.bundles.folder / place.registry.bundle_of(NAME, version) / "golden.json").write_text("{}")
+
+
+def test_roll_back__from_a_champion_that_cannot_be_read_needs_a_person_who_forces_it(stages: Stages, tmp_path: Path) -> None:
+    place = stages.copy("promoted", tmp_path / "home")
+    now = place.present(None)
+    damage(place, "2")
+    with pytest.raises(BundleError, match="was altered"):
+        acting.roll_back(place, now, acting.Request("monitor", "by itself"))
+
+    done = acting.roll_back(place, now, REQUEST)
+
+    assert done.entry is not None
+    assert (done.entry.from_version, done.entry.to_version, done.entry.reason) == ("2", "1", REQUEST.reason)
+    assert champion_of(place).hash == place.registry.bundle_of(NAME, "1")
+
+
+def test_roll_back__to_a_version_that_cannot_be_read_either_moves_nothing(stages: Stages, tmp_path: Path) -> None:
+    place = stages.copy("promoted", tmp_path / "home")
+    damage(place, "1")
+    damage(place, "2")
+
+    with pytest.raises(BundleError, match="was altered"):
+        acting.roll_back(place, place.present(None), REQUEST)
+
+    assert place.registry.version_of(NAME, "champion") == "2"
