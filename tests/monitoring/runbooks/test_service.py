@@ -1,0 +1,174 @@
+"""Drills of the model service: killed, cut off from its store, starved of room, given a bundle or a spool that is damaged."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from model_code.metrics.promql import SERVICE_JOB
+from monitoring import acting
+from services.rollout.local.service import LocalService
+from tests.conftest import free_port, missing
+from tests.monitoring.runbooks.proof import prove
+from tests.monitoring.runbooks.scrape import Scrape
+from tests.monitoring.runbooks.world import NAME, TREES, World
+from tests.postgresql import PostgresqlServer, initdb
+from tests.services.keeping import wait_until
+
+SPOOL_BYTES = 1 << 16
+SLOW_SECONDS = 2.0
+
+
+class Serving:
+    """A service on a PostgreSQL server that can be stopped, with a spool that is soon full."""
+
+    def __init__(self, world: World, server: PostgresqlServer, **given: object) -> None:
+        self.world, self.place, self.server = world, world.place, server
+        settings = world.place.settings.model_copy(update=given)
+        self.target, self.spool = LocalService(settings), settings.spool
+
+    def scrape(self) -> Scrape:
+        return Scrape.of(SERVICE_JOB, self.target.url)
+
+    def told(self, name: str) -> float:
+        return self.scrape().value(f"evenkeel_service_{name}")
+
+    def ask(self) -> int:
+        """Status of a forecast that is asked for."""
+        return httpx.post(f"{self.target.url}/forecast", json={}, timeout=30).status_code
+
+    def until(self, name: str, value: float) -> Scrape:
+        """The scrape once that gauge has that value."""
+        wait_until(lambda: self.told(name) == value)
+        return self.scrape()
+
+    def slowly_asked(self) -> tuple[Scrape, Scrape]:
+        """Scrapes before and after three forecasts, while others keep the tables of predictions to themselves."""
+        self.target.deploy(self.place.usecase)
+        try:
+            assert self.ask() == 200
+            before = self.scrape()
+            for _ in range(3):
+                with ThreadPoolExecutor(1) as asking, self.place.sql.begin() as busy:
+                    busy.exec_driver_sql("LOCK TABLE prediction, prediction_block IN EXCLUSIVE MODE")
+                    asked = asking.submit(self.ask)
+                    time.sleep(SLOW_SECONDS)
+                    busy.rollback()
+                    assert asked.result() == 200
+            return before, self.scrape()
+        finally:
+            self.target.stop()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresqlServer]:
+    found = initdb()
+    if found is None:
+        missing("PostgreSQL (apt-get install postgresql)")
+    made = PostgresqlServer(found, free_port())
+    made.start()
+    yield made
+    made.stop()
+    made.remove()
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory, server: PostgresqlServer) -> Iterator[Serving]:
+    world = World.begun(tmp_path_factory.mktemp("serving"), sql_url=server.url, spool_bytes=SPOOL_BYTES)
+    made = Serving(world, server)
+    try:
+        made.target.deploy(made.place.usecase)
+        yield made
+    finally:
+        made.target.stop()
+        made.place.sql.dispose()
+
+
+@pytest.mark.full
+@pytest.mark.timeout(300)
+def test_runbook__the_store_goes_down_and_comes_back(serving: Serving) -> None:
+    assert serving.ask() == 200
+    serving.server.stop()
+    serving.ask()
+    down = serving.until("store_down", 1)
+    while serving.told("spool_bytes") <= 0.6 * SPOOL_BYTES:
+        assert [serving.ask() for _ in range(20)] == [200] * 20
+    filling = serving.scrape()
+    while serving.ask() == 200:
+        pass
+    refusing = serving.until("spool_refusing", 1)
+    failed = [serving.ask() for _ in range(10)]
+    failing = serving.scrape()
+
+    serving.server.start()
+    wait_until(lambda: serving.told("spool_bytes") == 0)
+    again = serving.until("spool_refusing", 0)
+    answered = [serving.ask() for _ in range(10)]
+    mended = serving.until("store_down", 0)
+
+    assert (set(failed), set(answered)) == ({503}, {200})
+    prove("EvenkeelStoreDown", [down], [mended], usecase=NAME, instance=down.instance)
+    prove("EvenkeelSpoolFilling", [filling], [mended], usecase=NAME, instance=down.instance)
+    prove("EvenkeelSpoolRefusing", [refusing], [mended], usecase=NAME, instance=down.instance)
+    prove("EvenkeelErrorsHigh", [(refusing, failing)], [(again, mended)], usecase=NAME)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(120)
+def test_runbook__spool_set_aside(serving: Serving, tmp_path: Path) -> None:
+    (serving.spool / "0-damaged.ready").write_bytes(b"no frame at all")
+    wait_until(lambda: serving.told("spool_set_aside") == 1)
+    broken = serving.scrape()
+
+    for each in serving.spool.glob("*.damaged"):
+        each.rename(tmp_path / each.name)
+    mended = serving.until("spool_set_aside", 0)
+
+    prove("EvenkeelSpoolSetAside", [broken], [mended], usecase=NAME, instance=broken.instance)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(120)
+def test_runbook__service_down(serving: Serving) -> None:
+    os.killpg(serving.target.status().pid or 0, signal.SIGKILL)
+    broken = serving.scrape()
+
+    serving.target.deploy(serving.place.usecase)
+
+    prove("EvenkeelServiceDown", [broken], [serving.scrape()], job=SERVICE_JOB)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(120)
+def test_runbook__bundle_refused_and_service_not_ready(serving: Serving) -> None:
+    world, place = serving.world, serving.place
+    first, second = place.bundle_of("1").hash, world.registered(TREES)
+    (place.bundles.folder / place.registry.bundle_of(NAME, second) / "golden.json").write_text("{}")
+    before = serving.scrape()
+    place.promoter.promote(NAME, second, "a person", "wanted today", {}, world.now.to_pydatetime(), force=True)
+    wait_until(lambda: serving.scrape().value("evenkeel_service_switches_total", outcome="refused") >= 2)
+    broken = serving.scrape()
+
+    acting.roll_back(place, world.now, acting.Request("a person", "its bundle is refused", force=True))
+    serving.target.wait_ready(first)
+    mended = serving.scrape()
+
+    prove("EvenkeelBundleRefused", [(before, broken)], [(mended, serving.scrape())], usecase=NAME)
+    prove("EvenkeelServiceNotReady", [broken], [mended], usecase=NAME, instance=broken.instance)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(120)
+def test_runbook__latency_high(serving: Serving, tmp_path: Path) -> None:
+    world = serving.world.copy(tmp_path / "home")
+    broken = Serving(world, serving.server, keep="store").slowly_asked()
+
+    mended = Serving(world, serving.server, keep="spool").slowly_asked()
+
+    world.place.sql.dispose()
+    prove("EvenkeelLatencyHigh", [broken], [mended], usecase=NAME, route="forecast")
