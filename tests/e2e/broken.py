@@ -69,6 +69,30 @@ def put(module):
 
     os._exit(3)
 """,
+    # More than its pod may have, with the first forecast that it is asked for.
+    "hungry": """
+MODULE = "services.forecaster.forecasts"
+
+
+def put(module):
+    fast = module.Forecasts.answer
+    hoard = []
+
+    def answer(self, *asked):
+        hoard.append(b"x" * (1 << 30))
+        return fast(self, *asked)
+
+    module.Forecasts.answer = answer
+""",
+    # As a library would that answers otherwise than the one it was trained with.
+    "drifted": """
+MODULE = "model_code.models.ridge"
+
+
+def put(module):
+    exact = module.Ridge.predict_matrix
+    module.Ridge.predict_matrix = lambda self, *given: exact(self, *given) * 1.01
+""",
 }
 
 

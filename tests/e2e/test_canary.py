@@ -123,7 +123,8 @@ def stand(
     site |= {"bundles": {"url": "s3://evenkeel/canary-bundles"}, "store": {"url": "s3://evenkeel/canary-store"}}
     site |= {"gateway": {"enabled": True, "name": "default", "namespace": "ingress", "hostnames": [host]}}
     site |= {"replicas": 1, "drainSeconds": 2, "metrics": {"interval": "1s"}}
-    site |= {"resources": {"requests": {"cpu": "1m", "memory": "256Mi"}}}  # two tracks wherever there is a node
+    # Two tracks wherever there is a node; what takes more than a gigabyte is ended by the kernel.
+    site |= {"resources": {"requests": {"cpu": "1m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}}}
     values = folder / "site.yaml"
     values.write_text(yaml.safe_dump(site))
     told = {"namespace": cluster.namespace, "helm_values": values, "target": "helm", "service_key": key}
@@ -144,6 +145,8 @@ def stand(
     [
         pytest.param("crashing", "canary|replay", marks=pytest.mark.full),
         pytest.param("slow", "a replayed answer takes", marks=pytest.mark.full),
+        pytest.param("hungry", "its track is not ready any more", marks=pytest.mark.full),
+        pytest.param("drifted", "golden answers differ", marks=pytest.mark.full),
     ],
 )
 def test_rollout__of_a_broken_release_meets_no_caller(stand: Stand, fault: str, told: str) -> None:
