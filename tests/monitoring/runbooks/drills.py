@@ -47,7 +47,7 @@ DRILLS: dict[str, Drill] = {
     ),
     "EvenkeelLevelDrift": Drill(
         "the source tells another unit from one day on",
-        "corrected at the source, `backfill/local`; a week goes by",
+        "corrected at the source, `backfill/local`, and the next look",
     ),
     "EvenkeelInputsShifted": Drill(
         "the same other unit, seen by a report",
@@ -107,7 +107,7 @@ DRILLS: dict[str, Drill] = {
     ),
     "EvenkeelActionHalfDone": Drill(
         "a promotion's writer dies after its intent",
-        "`Promoter.recover`",
+        "`rollback/local` completes it, and declines to roll back",
     ),
     "EvenkeelExporterDown": Drill(
         "the exporter's process is killed",

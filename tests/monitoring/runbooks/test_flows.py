@@ -12,6 +12,7 @@ from model_code.errors import SourceUnavailable
 from model_code.installation import Installation
 from model_code.promotion import Promoter
 from model_code.settings import Settings
+from monitoring import acting
 from tests.conftest import free_port
 from tests.monitoring.runbooks.happening import away
 from tests.monitoring.runbooks.proof import prove
@@ -63,7 +64,9 @@ def test_runbook__action_half_done(world: World) -> None:
         dying.promote(NAME, version, "a person", "wanted today", {}, world.now.to_pydatetime(), force=True)
     broken = world.exported()
 
-    Installation.open(NAME, place.settings).promoter.recover(NAME)
+    done = acting.roll_back(Installation.open(NAME, place.settings), world.now, acting.Request("a person"))
     mended = world.exported()
 
+    assert done.declined
+    assert place.registry.version_of(NAME, "champion") == version
     prove("EvenkeelActionHalfDone", [broken], [mended], usecase=NAME)
