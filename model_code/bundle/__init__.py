@@ -1,6 +1,6 @@
 """What is served: a folder named by its hash, with a model and everything needed to trust its answers."""
 
-from model_code.bundle.answers import Predicted
+from model_code.bundle.answers import Divide, Predicted, PredictMatrix
 from model_code.bundle.bundle import Bundle
 from model_code.bundle.composite_files import write_composite
 from model_code.bundle.composition import Composition, compose, differences, fits
@@ -17,9 +17,11 @@ __all__ = [
     "BundleContents",
     "BundleRef",
     "Composition",
+    "Divide",
     "InputColumn",
     "Inputs",
     "Manifest",
+    "PredictMatrix",
     "Predicted",
     "compose",
     "differences",

@@ -12,6 +12,7 @@ from model_code.models.base import LARGEST
 from model_code.usecase import UseCaseSpec
 
 PredictMatrix = Callable[[np.ndarray], np.ndarray]
+Divide = Callable[[PredictMatrix, np.ndarray], np.ndarray]  # how a model is asked for many rows: in parts, by several threads
 
 
 @dataclass(frozen=True, slots=True)

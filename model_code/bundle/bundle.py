@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from model_code.bundle.answers import Answering, Predicted
+from model_code.bundle.answers import Answering, Divide, Predicted
 from model_code.bundle.engine import Engine
 from model_code.bundle.inputs import Inputs, Ranges
 from model_code.bundle.manifest import FEATURES, Manifest
@@ -101,7 +101,12 @@ class Bundle:
         _ = self.engine.native
 
     def predict_rows(
-        self, matrix: np.ndarray, lead: np.ndarray | None = None, entity: Sequence[str | None] | None = None
+        self,
+        matrix: np.ndarray,
+        lead: np.ndarray | None = None,
+        entity: Sequence[str | None] | None = None,
+        *,
+        divide: Divide | None = None,
     ) -> Predicted:
         """Answers for rows of numbers, without a frame: what a service does for each request.
 
@@ -110,12 +115,14 @@ class Bundle:
             lead: (n,) lead time of each row in steps, whole numbers, the first is 0; may be None for a classification
                 or a horizon of one step.
             entity: (n,) what each row is about; only a composite looks at it.
+            divide: Asks the model in parts; None asks it for all rows at once.
 
         Raises:
             InvalidRequest: A wrong shape, an infinite feature, or a lead time that is no step of the horizon.
             BundleError: The model gave what cannot be an answer.
         """
-        return self._answering.answer(self.engine.predict_matrix, matrix, lead)
+        predict = self.engine.predict_matrix
+        return self._answering.answer(predict if divide is None else partial(divide, predict), matrix, lead)
 
     def predict(
         self, features: "pd.DataFrame", lead: np.ndarray | None = None, entity: Sequence[str | None] | None = None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model_code.bundle.answers import Predicted
+from model_code.bundle.answers import Divide, Predicted
 from model_code.bundle.bundle import Bundle
 from model_code.errors import BundleError, InvalidRequest
 from model_code.models import Model
@@ -61,7 +61,12 @@ class CompositeBundle(Bundle):
             part.require_native()
 
     def predict_rows(
-        self, matrix: np.ndarray, lead: np.ndarray | None = None, entity: Sequence[str | None] | None = None
+        self,
+        matrix: np.ndarray,
+        lead: np.ndarray | None = None,
+        entity: Sequence[str | None] | None = None,
+        *,
+        divide: Divide | None = None,
     ) -> Predicted:
         """Answers for rows of numbers, each by the part of its entity; see `Bundle.predict_rows`.
 
@@ -69,20 +74,21 @@ class CompositeBundle(Bundle):
             matrix: As there.
             lead: As there.
             entity: (n,) what each row is about; where it is not told, the base answers.
+            divide: As there; each part's model is asked so.
 
         Raises:
             InvalidRequest: As there, or not one entity for each row.
             BundleError: A part gave what cannot be an answer.
         """
         if entity is None:
-            return self._base.predict_rows(matrix, lead)
+            return self._base.predict_rows(matrix, lead, divide=divide)
         if len(entity) != len(matrix):
             raise InvalidRequest(f"{len(entity)} entities for {len(matrix)} rows", hint="one for each row")
         answering = [self.part_of(name) for name in entity]
         parts = {part.hash: part for part in answering}
         if len(parts) > 1:
-            return _apart(parts, answering, matrix, lead)
-        return next(iter(parts.values()), self._base).predict_rows(matrix, lead)
+            return _apart(parts, answering, matrix, lead, divide)
+        return next(iter(parts.values()), self._base).predict_rows(matrix, lead, divide=divide)
 
     def predict(
         self, features: "pd.DataFrame", lead: np.ndarray | None = None, entity: Sequence[str | None] | None = None
@@ -104,11 +110,13 @@ class CompositeBundle(Bundle):
         return {entity: self.parts[part] for entity, part in self.routes.routes.items()}
 
 
-def _apart(parts: Mapping[str, Bundle], answering: Sequence[Bundle], matrix: np.ndarray, lead: np.ndarray | None) -> Predicted:
+def _apart(
+    parts: Mapping[str, Bundle], answering: Sequence[Bundle], matrix: np.ndarray, lead: np.ndarray | None, divide: Divide | None
+) -> Predicted:
     """Each part answers its own rows; put together in the order of the rows."""
     told = Predicted(*(np.empty(len(matrix)) for _ in range(3)))
     for part in parts.values():
         mine = np.array([each is part for each in answering])
-        answer = part.predict_rows(matrix[mine], None if lead is None else lead[mine])
+        answer = part.predict_rows(matrix[mine], None if lead is None else lead[mine], divide=divide)
         told.value[mine], told.lower[mine], told.upper[mine] = answer.value, answer.lower, answer.upper
     return told

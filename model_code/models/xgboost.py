@@ -11,6 +11,7 @@ from model_code.models.base import HALF_LIVES_DAYS, Parameters, SearchTrial, Tas
 from model_code.models.boosted import Boosted
 from model_code.models.device import DEVICES
 from model_code.models.trees import Trees
+from model_code.models.xgboost_dense import predict_dense
 
 if TYPE_CHECKING:
     from xgboost import Booster
@@ -66,7 +67,7 @@ class Xgboost(Boosted[XgboostParameters, "Booster"]):
             import xgboost
 
             return np.asarray(booster.predict(xgboost.DMatrix(matrix, missing=np.nan, nthread=THREADS)), dtype=np.float64)
-        return np.asarray(booster.inplace_predict(matrix, missing=np.nan), dtype=np.float64)
+        return predict_dense(booster, matrix)
 
     def to_onnx(self) -> bytes:
         """Its trees; both compare in single precision, so they go the same way at every threshold."""

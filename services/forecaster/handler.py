@@ -6,23 +6,21 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
-from typing import TypeVar
+from functools import partial
 
 import numpy as np
 
 from model_code.bundle import Predicted
 from model_code.kept.record import Kept
 from model_code.usecase import UseCaseSpec
+from services.forecaster.dividing import Dividing, parts_of
 from services.forecaster.problems import TooManyRows, WrongField
 from services.forecaster.watcher import Serving
 from services.keeping.keeper import Keeper
 
-PART_ROWS = 256  # fewer rows than that are not worth a thread of their own
 INLINE_ROWS = 64  # more are predicted in a thread, so that other requests are not kept waiting
 MICROSECOND = timedelta(microseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-Told = TypeVar("Told", np.ndarray, list[str])
 
 
 @dataclass(slots=True)
@@ -79,37 +77,27 @@ class Handler:
         if len(question.matrix) <= INLINE_ROWS:
             predicted = serving.bundle.predict_rows(question.matrix, question.lead, question.entity)
         else:
-            predicted = await self._predict_in_parts(question, serving)
+            predicted = await self._predict_in_thread(question, serving)
         waiting = self._keeper.keep(self._record(question, serving, predicted))
         if waiting is not None:
             await asyncio.wrap_future(waiting)
         self._count(len(predicted.value))
         return predicted
 
-    async def _predict_in_parts(self, question: Question, serving: Serving) -> Predicted:
-        """Each idle thread predicts a part: the answer to a row depends on no other row, and models compute without the interpreter's lock.
+    async def _predict_in_thread(self, question: Question, serving: Serving) -> Predicted:
+        """One thread answers, and threads that are idle help it with the model.
 
-        Where no thread is idle the request stays whole: its parts would only wait, and each costs a handover.
+        Where none is idle the request stays whole: its parts would only wait, and each costs a handover.
         """
-        loop, rows = asyncio.get_running_loop(), len(question.matrix)
-        parts = max(1, min(self._idle, -(-rows // PART_ROWS)))
-        ends = [rows * part // parts for part in range(parts + 1)]
+        rows = len(question.matrix)
+        parts = max(1, min(self._idle, parts_of(rows)))
+        divide = Dividing(self._pool, parts) if parts > 1 else None
+        answer = partial(serving.bundle.predict_rows, question.matrix, question.lead, question.entity, divide=divide)
         self._idle -= parts
         try:
-            told = [
-                loop.run_in_executor(
-                    self._pool,
-                    serving.bundle.predict_rows,
-                    question.matrix[start:end],
-                    _part(question.lead, start, end),
-                    _part(question.entity, start, end),
-                )
-                for start, end in pairwise(ends)
-            ]
-            done = await asyncio.gather(*told)
+            return await asyncio.get_running_loop().run_in_executor(self._pool, answer)
         finally:
             self._idle += parts
-        return done[0] if parts == 1 else Predicted(*(np.concatenate(each) for each in zip(*map(_arrays, done), strict=True)))
 
     def close(self) -> None:
         """End the threads; whoever waits is answered first."""
@@ -145,14 +133,6 @@ class Handler:
             features_hash=None,
             first_row=question.first_row,
         )
-
-
-def _part(told: Told | None, start: int, end: int) -> Told | None:
-    return None if told is None else told[start:end]
-
-
-def _arrays(predicted: Predicted) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return predicted.value, predicted.lower, predicted.upper
 
 
 def origin_of(told: str | None) -> int | None:

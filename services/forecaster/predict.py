@@ -10,11 +10,13 @@ import numpy as np
 from services.forecaster.exchange import JSON, Exchange
 from services.forecaster.handler import Question, check_entities, check_rows, checked_lead, origin_of
 from services.forecaster.identity import new_id
+from services.forecaster.packed import packed_floats
 from services.forecaster.problems import UnsupportedMedia, WrongField
 from services.forecaster.questions import Number, PredictAnswer, PredictRequest, decode_predict, encode
 from services.forecaster.running import Running
 
 Message = TypeVar("Message")
+MANY_ROWS = 8  # fewer are listed sooner
 REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,200}")
 
 
@@ -104,6 +106,9 @@ def matrix_of(rows: list[list[Number] | dict[str, Number]], columns: tuple[str, 
         WrongField: A row has another number of values, or a missing or unknown name.
     """
     wide = len(columns)
+    packed = packed_floats(rows, wide) if len(rows) >= MANY_ROWS else None
+    if packed is not None:
+        return packed
     listed: list[list[Number]] = []
     for number, row in enumerate(rows):
         values = row if isinstance(row, list) else _in_order(row, number, columns)

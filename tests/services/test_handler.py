@@ -1,17 +1,19 @@
 """The handler's records: what is kept of rows that a caller gave."""
 
 import asyncio
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from model_code.bundle import Predicted
+from model_code.bundle import Divide, Predicted, PredictMatrix
 from model_code.errors import InvalidRequest, StoreError
 from model_code.kept.record import Kept
+from services.forecaster.dividing import Dividing
 from services.forecaster.handler import EPOCH, MICROSECOND, Handler, Question
 from services.forecaster.watcher import Serving
 from services.keeping.keeper import KeeperStanding
@@ -123,9 +125,20 @@ def test_answer__of_many_rows_is_divided_only_among_idle_threads(serving: Servin
         check_ranges = staticmethod(serving.bundle.check_ranges)
 
         @staticmethod
-        def predict_rows(matrix: np.ndarray, lead: np.ndarray | None, entity: list[str] | None) -> Predicted:
-            sizes.append(len(matrix))
-            return serving.bundle.predict_rows(matrix, lead)
+        def predict_rows(
+            matrix: np.ndarray, lead: np.ndarray | None, entity: list[str] | None, *, divide: Divide | None
+        ) -> Predicted:
+            def watched(predict: PredictMatrix, part: np.ndarray) -> np.ndarray:
+                sizes.append(len(part))
+                return predict(part)
+
+            def whole(predict: PredictMatrix, matrix: np.ndarray) -> np.ndarray:
+                return predict(matrix)
+
+            def divided(predict: PredictMatrix, matrix: np.ndarray) -> np.ndarray:
+                return (divide or whole)(partial(watched, predict), matrix)
+
+            return serving.bundle.predict_rows(matrix, lead, divide=divided)
 
     handler = Handler(Listed(), lambda: 5, 2, lambda _: None)  # type: ignore[arg-type]
     watched = replace(serving, bundle=Watched())  # type: ignore[arg-type]
@@ -150,3 +163,12 @@ def test_answer__of_many_rows_names_the_row_at_fault_and_keeps_nothing(serving: 
         asyncio.run(Handler(keeper, lambda: 5, 2, lambda _: None).answer(question(1000, matrix=matrix), serving))  # type: ignore[arg-type]
 
     assert keeper.kept == []
+
+
+def test_dividing__does_itself_what_no_other_thread_is_free_for() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        rows = np.arange(1000.0).reshape(1000, 1)
+
+        told = pool.submit(Dividing(pool, 3), lambda part: part[:, 0] + len(part), rows).result(timeout=10)
+
+    np.testing.assert_array_equal(told, np.arange(1000) + np.repeat([334, 333, 333], [334, 333, 333]))

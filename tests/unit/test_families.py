@@ -1,6 +1,7 @@
 """What a family does that others do not; what all of them promise is in `tests/conformance/test_models.py`."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from model_code.errors import DataError, InvalidRequest
 from model_code.models import Task, family_class, make_model
 from model_code.models.archive import archive_of, files_of
+from model_code.models.xgboost import Xgboost
 from tests.model_cases import ROWS, SMALL, TASKS, answering, features_and_target
 
 
@@ -55,6 +57,41 @@ def test_xgboost__seed_matters(tmp_path: Path) -> None:
         model.fit(features, target)
         saved.append(model.predict(features))
     assert np.abs(saved[0] - saved[1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_xgboost__answers_as_its_own_python_interface_does(task: Task) -> None:
+    features, target = features_and_target(task)
+    model = make_model("xgboost", SMALL["xgboost"], task=task)
+    model.fit(features, target)
+    assert isinstance(model, Xgboost)
+    matrix = features.to_numpy()
+    assert np.isnan(matrix).any()
+
+    for rows in (matrix, matrix[:1], matrix[::3], np.asfortranarray(matrix[:77])):
+        wanted = model.booster.inplace_predict(np.ascontiguousarray(rows), missing=np.nan)
+        np.testing.assert_array_equal(model.predict_matrix(rows), wanted.astype(np.float64))
+
+
+def test_xgboost__answers_of_several_threads_are_their_own() -> None:
+    features, target = features_and_target("forecast")
+    model = make_model("xgboost", SMALL["xgboost"])
+    model.fit(features, target)
+    parts = np.array_split(features.to_numpy(), 40)
+    wanted = [model.predict_matrix(part) for part in parts]
+
+    with ThreadPoolExecutor(4) as pool:
+        for found, expected in zip(pool.map(model.predict_matrix, parts * 20), wanted * 20, strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_xgboost__refuses_rows_of_another_width() -> None:
+    features, target = features_and_target("forecast")
+    model = make_model("xgboost", SMALL["xgboost"])
+    model.fit(features, target)
+
+    with pytest.raises(DataError, match="Number of columns"):
+        model.predict_matrix(features.to_numpy()[:, 1:])
 
 
 @pytest.mark.parametrize("spoilt", ["left_child", "right_child", "feature"])
