@@ -11,7 +11,8 @@ import pytest
 
 from model_code.bundle import compose
 from services.client import ForecastClient
-from services.forecaster.handler import INLINE_ROWS, PART_ROWS
+from services.forecaster.dividing import PART_ROWS
+from services.forecaster.handler import INLINE_ROWS
 from tests.services import tiny
 from tests.services.conftest import Served
 
