@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from benchmarks.drift.counted import counted
+from benchmarks.drift.counted import Counted, counted
 from benchmarks.drift.panels import load
 from benchmarks.drift.registered import parts, registration, registration_hash
-from benchmarks.drift.walk import TESTS, Test, walked
+from benchmarks.drift.walk import TESTS, Test, Told, walked
 from model_code.faults.filters import KINDS
 from model_code.faults.thresholds import FILE, Thresholds
 
@@ -17,14 +17,22 @@ WEEKS = 52
 def normal_weeks() -> dict[Test, list[float]]:
     """Test -> its statistic on each normal week of the calibration part; 0 where the change would be too small to matter."""
     values: dict[Test, list[float]] = {test: [] for test in TESTS}
-    least = registration()["least"]
     for part in parts("calibration"):
         panel = load(part)
         found, _ = walked(panel, part)
-        for place, last in counted(panel, part).weeks:
-            for test in TESTS:
-                score, whole = (abs(float(np.nan_to_num(one[last, place]))) for one in (found[test].score, found[test].whole))
-                values[test].append(score if score > least.get(test.kind, 0.0) * whole else 0.0)
+        for test, more in quiet_weeks(found, counted(panel, part)).items():
+            values[test] += more
+    return values
+
+
+def quiet_weeks(found: Mapping[Test, Told], weeks: Counted) -> dict[Test, list[float]]:
+    """The same of one panel's weeks."""
+    values: dict[Test, list[float]] = {test: [] for test in TESTS}
+    least = registration()["least"]
+    for place, last in weeks.weeks:
+        for test in TESTS:
+            score, whole = (abs(float(np.nan_to_num(one[last, place]))) for one in (found[test].score, found[test].whole))
+            values[test].append(score if score > least.get(test.kind, 0.0) * whole else 0.0)
     return values
 
 

@@ -50,11 +50,11 @@ class Fold:
     end: int
 
 
-def folds(panel: Panel, part: Part) -> Iterator[Fold]:
-    """One profile a quarter over the part's years."""
+def folds(panel: Panel, part: Part, nth: int = 1) -> Iterator[Fold]:
+    """One profile a quarter over the part's years, or for every n-th quarter only."""
     days, every = panel.grid.days, registration()["refit_days"]
     begin, end = (int(np.searchsorted(days, moment)) for moment in (part.years[0][0], part.years[-1][1]))
-    for start in range(begin, min(end + 1, len(days)), every):
+    for start in range(begin, min(end + 1, len(days)), nth * every):
         profile = learn_column(cut(panel.grid, 0, start), panel.conditions[:start])
         yield Fold(profile, start, min(start + every, len(days)))
 
@@ -98,11 +98,11 @@ def statistics(profile: ColumnProfile, grid: DayGrid, conditions: np.ndarray) ->
     return found
 
 
-def walked(panel: Panel, part: Part) -> tuple[dict[Test, Told], list[Fold]]:
-    """What each test says of every day of the part's years, and the folds that gave it."""
+def walked(panel: Panel, part: Part, nth: int = 1) -> tuple[dict[Test, Told], list[Fold]]:
+    """What each test says of every day of the part's years (of every n-th quarter), and the folds that gave it."""
     shape = (len(panel.grid.days), len(part.areas))
     found, used = {test: Told(np.full(shape, np.nan), np.zeros(shape)) for test in TESTS}, []
-    for fold in folds(panel, part):
+    for fold in folds(panel, part, nth):
         first = max(0, fold.begin - WARM_UP)
         told = statistics(fold.profile, cut(panel.grid, first, fold.end), panel.conditions[first : fold.end])
         for test, one in told.items():

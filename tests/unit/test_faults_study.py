@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.drift import noise, registered, results
+from benchmarks.drift import develop, noise, registered, results
 from benchmarks.drift.calibrate import calibrated
 from benchmarks.drift.counted import Counted, counted
 from benchmarks.drift.injections import Injection, injected
@@ -12,7 +12,7 @@ from benchmarks.drift.ours import Changed, World
 from benchmarks.drift.panels import Panel
 from benchmarks.drift.registered import Part
 from benchmarks.drift.rivals import Said
-from benchmarks.drift.walk import TESTS, Test, Told
+from benchmarks.drift.walk import TESTS, WARM_UP, Fold, Test, Told, cut, statistics
 from model_code.faults.grid import DayGrid
 from model_code.faults.profile import learn_column
 from model_code.faults.thresholds import thresholds
@@ -143,3 +143,40 @@ def test_reachable__finds_what_stands_out_of_the_areas_own_weeks_in_the_directio
         for sign, last in ((1, 2.9), (1, 2.0), (-1, -2.9), (-1, 2.9), (1, np.nan))
     ]
     assert reachable({"p": world}, changes)["level"] == "2 of 5"
+
+
+def wandering(days: int = 800) -> Panel:
+    """Areas that share their weather: two quiet ones, which tell it to each other, and a loud one."""
+    chance = np.random.default_rng(7)
+    shape = 1 + 0.3 * np.sin((np.arange(24) - 8) * np.pi / 12)
+    weather = 0.05 * chance.normal(size=(days, 1, 1))
+    left = weather + 0.008 * chance.normal(size=(days, 24, 3)) + np.array([0.008, 0.008, 0.15]) * chance.normal(size=(days, 1, 3))
+    since = np.datetime64("2020-01-06") + np.arange(days)  # a Monday
+    return Panel("p", DayGrid(since, ("quiet", "calm", "loud"), 1000 * shape[:, None] * np.exp(left)), np.zeros((days, 3, 0)))
+
+
+@pytest.mark.parametrize("kind", develop.SOUGHT)
+def test_put__is_what_judging_the_changed_panel_as_a_whole_tells(kind: str) -> None:
+    panel, begin, first = wandering(), 700, 728
+    fold = Fold(learn_column(cut(panel.grid, 0, begin)), begin, len(panel.grid.days))
+    change = Injection(kind, "p", 0, first, -1)
+    left = fold.profile.normal.remainders(cut(panel.grid, begin - WARM_UP, fold.end))["quiet"]
+    found = develop.put(panel, fold, left, change)
+    after = injected(cut(panel.grid, begin - WARM_UP, first + 14), change, first - begin + WARM_UP)
+    told = statistics(fold.profile, after, np.zeros((len(after.days), 3, 0)))
+    assert set(found.scores) == set(develop.ASKED)
+    for test, score in found.scores.items():
+        assert score == pytest.approx(np.abs(told[test].score[[-8, -1], 0]).max())
+
+
+def test_puts__finds_in_the_quiet_area_what_the_loud_one_hides_and_asks_only_weeks_whose_next_week_counts() -> None:
+    panel, begin = wandering(), 700
+    fold = Fold(learn_column(cut(panel.grid, 0, begin)), begin, len(panel.grid.days))
+    lasts = [last for last in range(706, len(panel.grid.days), 7) if last != 748]
+    done = {place: list(develop.puts(panel, Counted(tuple((place, last) for last in lasts), (), ()), [fold])) for place in (0, 2)}
+    asked = [last for last in lasts if last + 7 in lasts]
+    assert [len(done[place]) for place in (0, 2)] == [4 * len(asked)] * 2
+    quiet, loud = (np.mean([one.found(thresholds()) for one in done[place] if one.kind == "level"]) for place in (0, 2))
+    assert quiet == 1.0
+    assert loud < 0.5
+    assert "| level | 100.0 | 100.0 |" in develop.table(thresholds(), done[0])
