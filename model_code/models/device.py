@@ -67,9 +67,9 @@ def cards() -> int:
 
 
 def _xgboost() -> str:
-    import xgboost
+    from model_code.models.xgboost_dense import has_cuda
 
-    if not xgboost.build_info().get("USE_CUDA"):
+    if not has_cuda():
         return "this build of XGBoost has no CUDA"
     return "" if cards() else "no NVIDIA card"
 

@@ -11,7 +11,7 @@ from model_code.models.base import HALF_LIVES_DAYS, Parameters, SearchTrial, Tas
 from model_code.models.boosted import Boosted
 from model_code.models.device import DEVICES
 from model_code.models.trees import Trees
-from model_code.models.xgboost_dense import predict_dense
+from model_code.models.xgboost_dense import DenseTrees, predict_dense
 
 if TYPE_CHECKING:
     from xgboost import Booster
@@ -43,6 +43,11 @@ class Xgboost(Boosted[XgboostParameters, "Booster"]):
     parameters_type: ClassVar[type[Parameters]] = XgboostParameters
     state_file: ClassVar[str] = FILE
 
+    def __init__(self, parameters: XgboostParameters) -> None:
+        super().__init__(parameters)
+        self._file: bytes | None = None
+        self._dense: DenseTrees | None = None
+
     def _grow(self, known: TrainingSet, previous: "Booster | None") -> None:
         import xgboost
 
@@ -56,18 +61,35 @@ class Xgboost(Boosted[XgboostParameters, "Booster"]):
             "verbosity": 0,
         }
         self._booster = xgboost.train(told, rows, self.parameters.n_estimators, xgb_model=previous)
-        self._columns = known.columns
+        self._columns, self._file, self._dense = known.columns, None, None
+
+    @property
+    def booster(self) -> "Booster":
+        """The native model; one that was loaded becomes a booster when it is first asked for."""
+        if self._booster is None and self._file is not None:
+            import xgboost
+
+            booster = xgboost.Booster(params={"nthread": THREADS, "device": DEVICES.of(self.family)})
+            booster.load_model(bytearray(self._file))
+            self._booster = booster
+        return super().booster
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The feature columns that it was fitted on."""
+        return super().columns if self._dense is None else self._columns
 
     def predict_matrix(self, matrix: np.ndarray) -> np.ndarray:
         """Predictions (n,)."""
-        booster = self.booster
+        dense = self._dense
+        handle = self.booster.handle if dense is None else dense.handle
         if not len(matrix):
             return np.empty(0)
         if DEVICES.of(self.family) == "cuda":  # a plain array is not where the booster is
             import xgboost
 
-            return np.asarray(booster.predict(xgboost.DMatrix(matrix, missing=np.nan, nthread=THREADS)), dtype=np.float64)
-        return predict_dense(booster, matrix)
+            return np.asarray(self.booster.predict(xgboost.DMatrix(matrix, missing=np.nan, nthread=THREADS)), dtype=np.float64)
+        return predict_dense(handle, matrix)
 
     def to_onnx(self) -> bytes:
         """Its trees; both compare in single precision, so they go the same way at every threshold."""
@@ -78,14 +100,11 @@ class Xgboost(Boosted[XgboostParameters, "Booster"]):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote."""
-        import xgboost
-
+        """Read what `save` wrote; XGBoost's Python package is imported once more than answers are asked of it."""
         state = json.loads((folder / FILE).read_bytes())
         model = cls(XgboostParameters.model_validate(state["parameters"]))
-        booster = xgboost.Booster(params={"nthread": THREADS, "device": DEVICES.of(cls.family)})
-        booster.load_model(bytearray((folder / BOOSTER).read_bytes()))
-        model._columns, model._booster = tuple(state["columns"]), booster
+        model._columns, model._file = tuple(state["columns"]), (folder / BOOSTER).read_bytes()
+        model._dense = DenseTrees(model._file)
         return model
 
     @classmethod

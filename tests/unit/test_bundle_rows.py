@@ -121,3 +121,15 @@ def test_predict_rows__imports_no_library_that_is_not_needed(family: str, allowe
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True)
     assert HEAVY & set(json.loads(done.stdout)) <= allowed
+
+
+def test_predict_rows__many_rows_of_xgboost_need_its_library_and_not_its_package(tmp_path: Path) -> None:
+    ref = write_bundle(tmp_path, little_contents(tmp_path, "xgboost"))
+    script = (
+        "import sys, json; from pathlib import Path; import numpy; from model_code.bundle import load_bundle;"
+        f"bundle = load_bundle(Path({str(tmp_path)!r}), {ref.hash!r});"
+        "bundle.predict_rows(numpy.full((100, 2), 5.0), numpy.zeros(100, int)); assert bundle.engine.native_is_loaded;"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True)
+    assert HEAVY & set(json.loads(done.stdout)) <= ONLY

@@ -85,6 +85,25 @@ def test_xgboost__answers_of_several_threads_are_their_own() -> None:
             np.testing.assert_array_equal(found, expected)
 
 
+def test_xgboost__loaded_answers_continues_and_saves_as_it_did_before(tmp_path: Path) -> None:
+    features, target = features_and_target("forecast")
+    model = make_model("xgboost", SMALL["xgboost"])
+    model.fit(features, target)
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    model.save(tmp_path / "first")
+
+    loaded = family_class("xgboost").load(tmp_path / "first")
+
+    np.testing.assert_array_equal(loaded.predict(features), model.predict(features))
+    assert loaded.to_onnx() == model.to_onnx()
+    loaded.save(tmp_path / "second")
+    for file in (tmp_path / "first").iterdir():
+        assert (tmp_path / "second" / file.name).read_bytes() == file.read_bytes()
+    loaded.fit(features, -target)
+    np.testing.assert_allclose(loaded.predict(features), -model.predict(features), atol=1e-3 * np.abs(target).max())
+
+
 def test_xgboost__refuses_rows_of_another_width() -> None:
     features, target = features_and_target("forecast")
     model = make_model("xgboost", SMALL["xgboost"])
