@@ -47,10 +47,12 @@ def test_runbook__data_that_mean_something_else(world: World) -> None:
 
     world.changes.clear()
     world.backfill(began)
+    corrected = world.look()
     world.live(9)
     mended = world.look(report=True)
 
-    prove("EvenkeelLevelDrift", [broken], [mended], **NORTH)
+    prove("EvenkeelLevelDrift", [broken], [corrected], **NORTH)
+    prove("EvenkeelLossRatioBreach", [corrected], [mended], **NORTH)
     prove("EvenkeelInputsShifted", [broken], [mended], usecase=NAME, test="auc")
     prove("EvenkeelEvidentlyShareHigh", [broken], [mended], usecase=NAME)
 

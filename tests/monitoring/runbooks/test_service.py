@@ -5,12 +5,14 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
 from model_code.metrics.promql import SERVICE_JOB
+from model_code.specification import Candidate
 from monitoring import acting
 from services.rollout.local.service import LocalService
 from tests.conftest import free_port, missing
@@ -20,8 +22,10 @@ from tests.monitoring.runbooks.world import NAME, TREES, World
 from tests.postgresql import PostgresqlServer, initdb
 from tests.services.keeping import wait_until
 
+NAIVE = Candidate(family="naive")
 SPOOL_BYTES = 1 << 16
 SLOW_SECONDS = 2.0
+pytestmark = pytest.mark.xdist_group("drilled service")
 
 
 class Serving:
@@ -46,6 +50,19 @@ class Serving:
         """The scrape once that gauge has that value."""
         wait_until(lambda: self.told(name) == value)
         return self.scrape()
+
+    @contextmanager
+    def refused(self, candidate: Candidate) -> Iterator[None]:
+        """A version is promoted whose bundle is damaged for as long as the block lasts, and the service has refused it twice."""
+        place, version = self.place, self.world.registered(candidate)
+        file = place.bundles.folder / place.registry.bundle_of(NAME, version) / "golden.json"
+        whole = file.read_bytes()
+        file.write_text("{}")
+        place.promoter.promote(NAME, version, "a person", "wanted today", {}, self.world.now.to_pydatetime(), force=True)
+        refusals = self.scrape().value("evenkeel_service_switches_total", outcome="refused")
+        wait_until(lambda: self.scrape().value("evenkeel_service_switches_total", outcome="refused") >= refusals + 2)
+        yield
+        file.write_bytes(whole)
 
     def slowly_asked(self) -> tuple[Scrape, Scrape]:
         """Scrapes before and after three forecasts, while others keep the tables of predictions to themselves."""
@@ -145,21 +162,31 @@ def test_runbook__service_down(serving: Serving) -> None:
 
 @pytest.mark.full
 @pytest.mark.timeout(120)
-def test_runbook__bundle_refused_and_service_not_ready(serving: Serving) -> None:
-    world, place = serving.world, serving.place
-    first, second = place.bundle_of("1").hash, world.registered(TREES)
-    (place.bundles.folder / place.registry.bundle_of(NAME, second) / "golden.json").write_text("{}")
-    before = serving.scrape()
-    place.promoter.promote(NAME, second, "a person", "wanted today", {}, world.now.to_pydatetime(), force=True)
-    wait_until(lambda: serving.scrape().value("evenkeel_service_switches_total", outcome="refused") >= 2)
-    broken = serving.scrape()
+def test_runbook__a_bundle_that_is_damaged_is_left_by_a_person(serving: Serving) -> None:
+    before, pointer = serving.scrape(), serving.place.pointers.get(NAME)
+    assert pointer is not None
+    with serving.refused(TREES):
+        broken = serving.scrape()
 
-    acting.roll_back(place, world.now, acting.Request("a person", "its bundle is refused", force=True))
-    serving.target.wait_ready(first)
-    mended = serving.scrape()
+        acting.roll_back(serving.place, serving.world.now, acting.Request("a person", "its bundle is refused", force=True))
+        serving.target.wait_ready(pointer.wanted)
+        mended = serving.scrape()
+        still = serving.scrape()
 
-    prove("EvenkeelBundleRefused", [(before, broken)], [(mended, serving.scrape())], usecase=NAME)
+    prove("EvenkeelBundleRefused", [(before, broken)], [(mended, still)], usecase=NAME)
     prove("EvenkeelServiceNotReady", [broken], [mended], usecase=NAME, instance=broken.instance)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(120)
+def test_runbook__a_bundle_that_is_damaged_is_put_back(serving: Serving) -> None:
+    with serving.refused(NAIVE):
+        broken = serving.scrape()
+    pointer = serving.place.pointers.get(NAME)
+    assert pointer is not None
+    serving.target.wait_ready(pointer.wanted)
+
+    prove("EvenkeelServiceNotReady", [broken], [serving.scrape()], usecase=NAME, instance=broken.instance)
 
 
 @pytest.mark.full
