@@ -143,7 +143,7 @@ DRILLS: dict[str, Drill] = {
     ),
     "EvenkeelSpoolFilling": Drill(
         "the same, until the spool is more than half full",
-        "PostgreSQL is started; the spool empties by itself",
+        "PostgreSQL is started, and the spool empties by itself; or a larger spool, and a pinned bundle",
     ),
     "EvenkeelSpoolRefusing": Drill(
         "the same, until the spool is full",

@@ -50,6 +50,18 @@ def test_runbook__monitor_not_run(world: World) -> None:
     prove("EvenkeelMonitorNotRun", [broken], [mended], usecase=NAME)
 
 
+def test_runbook__a_use_case_that_was_retired(world: World) -> None:
+    world.live(1)
+    world.look()
+    world.now += 3 * DAY
+    broken = world.exported()
+
+    with world.place.sql.begin() as connection:
+        connection.execute(sa.delete(TABLE).where(TABLE.c.usecase == NAME))
+
+    prove("EvenkeelMonitorNotRun", [broken], [world.exported()], usecase=NAME)
+
+
 def test_runbook__metric_missing(world: World) -> None:
     world.live(2)
     world.look()

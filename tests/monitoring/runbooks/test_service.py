@@ -51,6 +51,11 @@ class Serving:
         wait_until(lambda: self.told(name) == value)
         return self.scrape()
 
+    def fill(self, share: float) -> None:
+        """Ask until more than that share of the spool is full."""
+        while self.told("spool_bytes") <= share * SPOOL_BYTES:
+            assert [self.ask() for _ in range(20)] == [200] * 20
+
     @contextmanager
     def refused(self, candidate: Candidate) -> Iterator[None]:
         """A version is promoted whose bundle is damaged for as long as the block lasts, and the service has refused it twice."""
@@ -113,8 +118,7 @@ def test_runbook__the_store_goes_down_and_comes_back(serving: Serving) -> None:
     serving.server.stop()
     serving.ask()
     down = serving.until("store_down", 1)
-    while serving.told("spool_bytes") <= 0.6 * SPOOL_BYTES:
-        assert [serving.ask() for _ in range(20)] == [200] * 20
+    serving.fill(0.6)
     filling = serving.scrape()
     while serving.ask() == 200:
         pass
@@ -133,6 +137,27 @@ def test_runbook__the_store_goes_down_and_comes_back(serving: Serving) -> None:
     prove("EvenkeelSpoolFilling", [filling], [mended], usecase=NAME, instance=down.instance)
     prove("EvenkeelSpoolRefusing", [refusing], [mended], usecase=NAME, instance=down.instance)
     prove("EvenkeelErrorsHigh", [(refusing, failing)], [(again, mended)], usecase=NAME)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(180)
+def test_runbook__a_larger_spool_gains_time_while_the_store_is_down(serving: Serving) -> None:
+    serving.server.stop()
+    serving.fill(0.6)
+    filling, told = serving.scrape(), httpx.get(f"{serving.target.url}/model").json()
+
+    serving.target.stop()
+    pinned = {"pin": told["bundle"], "pin_version": told["version"]}
+    larger = Serving(serving.world, serving.server, spool_bytes=4 * SPOOL_BYTES, **pinned)
+    larger.target.start(serving.place.usecase)
+    mended = larger.until("ready", 1)
+    answered = [larger.ask() for _ in range(10)]
+
+    larger.target.stop()
+    serving.server.start()
+    serving.target.deploy(serving.place.usecase)
+    assert set(answered) == {200}
+    prove("EvenkeelSpoolFilling", [filling], [mended], usecase=NAME, instance=filling.instance)
 
 
 @pytest.mark.full
