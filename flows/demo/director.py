@@ -97,10 +97,15 @@ class Director:
             self._stage.run("refresh", now)
             self._release_bad_model(now)
         before = datetime.now(UTC)
-        verdict: dict[str, Any] = self._stage.run("turn", now) | {"at": now}
+        verdict = self._turn(now) | {"at": now}
         self.record.verdicts.append(verdict)
         if verdict["action"] in ACTING:
             self._await_action(verdict, now, before)
+        return verdict
+
+    def _turn(self, now: datetime) -> dict[str, Any]:
+        """What the monitor returned."""
+        verdict: dict[str, Any] = self._stage.run("turn", now)
         return verdict
 
     def _await_action(self, verdict: dict[str, Any], now: datetime, before: datetime) -> None:

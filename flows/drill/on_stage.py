@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -10,7 +11,7 @@ from flows.demo.scenario import Scenario
 from flows.demo.stage import Stage, clean
 from flows.drill.course import Course
 from flows.drill.script import TRAIN_AT, Script
-from model_code.errors import ConfigurationError
+from model_code.errors import ConfigurationError, EvenkeelError
 
 
 class Staged(Scenario):
@@ -27,6 +28,19 @@ class Staged(Scenario):
         return self.script.write_world(path)
 
 
+class StagedDirector(Director):
+    """Takes the steps of a turn one by one: what cannot be refreshed is what some drills are about, and a turn is red then."""
+
+    def _turn(self, now: datetime) -> dict[str, Any]:
+        try:
+            self._stage.run("refresh", now)
+        except EvenkeelError as error:
+            self._console.print(f"[dim]{now:%d %b}[/dim]  not refreshed: {error}"[:220], highlight=False, soft_wrap=True)
+        self._stage.run("forecast", now)
+        verdict: dict[str, Any] = self._stage.run("monitor", now)
+        return verdict
+
+
 def play(script: Script, home: Path, console: Console) -> Course:
     """Play a script on a stack of its own, which is ended afterwards.
 
@@ -40,5 +54,5 @@ def play(script: Script, home: Path, console: Console) -> Course:
     scenario = Staged(script=script, train_at=TRAIN_AT, end=end, bad_release=script.release, level_shift=None)
     stage = Stage(clean(home), scenario)
     with stage.open():
-        Director(stage, scenario, console).play()
+        StagedDirector(stage, scenario, console).play()
         return Course.of(stage.place)
