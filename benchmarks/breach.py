@@ -177,6 +177,13 @@ def table(rounds: list[dict[str, float]]) -> str:
     return "\n".join(lines)
 
 
+def keep(scrape: float, rounds: list[dict[str, float]]) -> None:
+    """Into the results, beside those of other scrape intervals (seconds)."""
+    found = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    found[f"{scrape:g}"] = {"load": os.getloadavg()[0], "rounds": rounds}
+    RESULT.write_text(json.dumps(found, indent=1) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.breach", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
@@ -191,8 +198,7 @@ def main() -> None:
                 place.sql.dispose()
             print(json.dumps(rounds[-1]), flush=True)
     print(table(rounds))
-    found = {"scrape_seconds": options.scrape, "load": os.getloadavg()[0], "rounds": rounds}
-    RESULT.write_text(json.dumps(found, indent=1) + "\n")
+    keep(options.scrape, rounds)
     goal, reached = GOALS.get(options.scrape), statistics.median(each["rollback done"] for each in rounds)
     print(f"rollback done after {reached:.1f} s (median)" + (f", goal {goal:.0f} s" if goal else ""))
 
