@@ -18,6 +18,7 @@ INGRESS = os.environ.pop("EVENKEEL_E2E_INGRESS", "http://127.0.0.1:8000")
 LOAD = os.environ.pop("EVENKEEL_E2E_LOAD", "")
 NAMESPACE = os.environ.pop("EVENKEEL_E2E_NAMESPACE", "evenkeel-e2e")  # several sessions may share a cluster
 WAIT_SECONDS = 180.0
+PAUSE_SECONDS = 3.0
 
 
 class Cluster:
@@ -75,8 +76,17 @@ class Cluster:
         return self._run("helm", "-n", self.namespace, *arguments, given=given)
 
     def load(self, image: str) -> None:
-        """An image of the engine, to where pods find it."""
-        self._run(*self.loader, image)
+        """An image of the engine, to where pods find it; asked once more, for an engine that builds beside it may stumble.
+
+        Raises:
+            AssertionError: Twice; what the engine and the cluster said.
+        """
+        try:
+            self._run(*self.loader, image)
+        except AssertionError as error:
+            print(f"\nonce more in {PAUSE_SECONDS:.0f} s: {error}", flush=True)
+            time.sleep(PAUSE_SECONDS)
+            self._run(*self.loader, image)
 
     def secret(self, name: str, values: dict[str, str]) -> None:
         """Made, or made anew: several stages of a session bring their own."""

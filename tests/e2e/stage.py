@@ -47,9 +47,16 @@ def bucket_beside(cluster: Cluster) -> Iterator[dict[str, str]]:
 
 
 def bring_postgresql(cluster: Cluster, engine: Engine) -> None:
-    """The image of PostgreSQL, to where pods find it."""
+    """The image of PostgreSQL, to where pods find it; built from nothing where the engine has lost a layer of it."""
     engine.build(HERE / "postgresql", POSTGRESQL, arguments=[], secrets=[])
-    cluster.load(POSTGRESQL)
+    try:
+        cluster.load(POSTGRESQL)
+    except AssertionError as error:
+        print(f"\nbuilt anew: {error}", flush=True)
+        engine.run("image", "rm", "--force", POSTGRESQL)
+        engine.run("builder", "prune", "--all", "--force")
+        engine.build(HERE / "postgresql", POSTGRESQL, arguments=[], secrets=[])
+        cluster.load(POSTGRESQL)
 
 
 @contextmanager
