@@ -15,8 +15,9 @@ def test_readme__is_up_to_date(chart: str) -> None:
     )
 
 
-def test_readme__tells_what_every_value_of_the_model_service_means() -> None:
-    values = values_of((HELM / "model-service" / "values.yaml").read_text())
+@pytest.mark.parametrize("chart", CHARTS)
+def test_readme__tells_what_every_value_means(chart: str) -> None:
+    values = values_of((HELM / chart / "values.yaml").read_text())
 
     assert [path for path, default, said in values if default and not said] == []
 
