@@ -12,6 +12,7 @@ import ast
 import hashlib
 import json
 import multiprocessing
+import signal
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -47,6 +48,7 @@ Played = dict[str, Outcome]
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up as after Ctrl-C
     options, code = _options(), code_of_the_loop()
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     played, staged = kept.get("drills", {}), kept.get("through_prefect", {})

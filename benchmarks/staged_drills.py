@@ -48,5 +48,10 @@ def outcome_of(code: int, told: Sequence[str]) -> dict[str, Any]:
 
 def _run(name: str, seed: int, folder: str) -> tuple[int, list[str]]:
     command = [sys.executable, "-m", "flows.drill", name, "--seed", str(seed), "--home", f"{folder}/home", "--prefect"]
-    ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    return ended.returncode, ended.stdout.splitlines()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
+        try:
+            told, _ = running.communicate()
+        except BaseException:
+            running.terminate()  # it ends its stack; left alone it would play on
+            raise
+    return running.returncode, told.splitlines()

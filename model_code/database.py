@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from model_code.errors import ConfigurationError, StoreError
 from model_code.exit_status import exit_status
+from model_code.sql import PATIENCE
 
 LOG = logging.getLogger("evenkeel.database")
 PATIENCE_SECONDS = 300.0
@@ -80,7 +81,7 @@ def _make(url: sa.URL) -> None:
 
 def _engine(url: sa.URL) -> sa.Engine:
     plain = url.set(drivername="postgresql+psycopg")
-    return sa.create_engine(plain, poolclass=sa.NullPool, connect_args={"connect_timeout": 5})
+    return sa.create_engine(plain, poolclass=sa.NullPool, connect_args=PATIENCE)
 
 
 def _state(error: sa.exc.DBAPIError) -> str | None:

@@ -8,9 +8,9 @@ import psycopg
 from model_code.errors import StoreError
 from model_code.kept.block import Block
 from model_code.kept.rows import COLUMNS, Row
+from model_code.sql import PATIENCE
 from services.keeping.sink import BLOCK_COLUMNS, HINT, RowRefused, block_values, prepare_table
 
-CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 60
 _SETTINGS: LiteralString = "SELECT set_config('timezone', 'UTC', false), set_config('statement_timeout', %s, false)"
 _NAMES: LiteralString = ", ".join(COLUMNS)
@@ -84,9 +84,9 @@ class PostgresqlSink:
         connection = psycopg.connect(
             self._address,
             autocommit=True,
-            connect_timeout=CONNECT_SECONDS,
             application_name="evenkeel-keeping",
-            keepalives_idle=30,
+            connect_timeout=PATIENCE["connect_timeout"],
+            keepalives_idle=PATIENCE["keepalives_idle"],
             tcp_user_timeout=STATEMENT_SECONDS * 1000,
         )
         try:
