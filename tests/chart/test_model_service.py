@@ -143,6 +143,22 @@ def test_chart__the_ingress_shows_only_what_asks_for_a_key(helm: str) -> None:
     assert ("Ingress", "victoria") not in rendered(helm, LEAST)
 
 
+@pytest.mark.parametrize(
+    ("host", "found"),
+    [
+        ("{usecase}.example.com", "demand-us.example.com"),
+        ("api-{usecase}.example.com", "api-demand-us.example.com"),
+        ("*.example.com", "*.example.com"),
+    ],
+)
+def test_chart__one_value_names_the_host_of_every_use_case(helm: str, host: str, found: str) -> None:
+    ways = {"ingress": {"enabled": True, "host": host}, "gateway": GATEWAY["gateway"] | {"hostnames": [host]}}
+    objects = rendered(helm, LEAST | ways | {"usecase": "demand_us"})
+
+    assert [rule["host"] for rule in objects["Ingress", "victoria"]["spec"]["rules"]] == [found]
+    assert objects["HTTPRoute", "victoria"]["spec"]["hostnames"] == [found]
+
+
 def test_chart__tells_what_each_track_carries(helm: str) -> None:
     objects = rendered(helm, EVERYTHING)
 

@@ -3,6 +3,11 @@
 {{ .Release.Name | trunc 53 | trimSuffix "-" }}
 {{- end }}
 
+{{/* A host by which it is known, of (list $ HOST): one value then names the hosts of every use case. */}}
+{{- define "model-service.host" -}}
+{{ index . 1 | replace "{usecase}" (index . 0).Values.usecase | replace "_" "-" }}
+{{- end }}
+
 {{/* What all objects of a release have in common. */}}
 {{- define "model-service.common" -}}
 app.kubernetes.io/instance: {{ .Release.Name }}
