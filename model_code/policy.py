@@ -28,6 +28,7 @@ class Verdict(Fact):
             by their own losses.
         to_version: Where a rollback goes; with a scope, what answers for the series in it from then on.
         since: First origin of the trouble that is acted on; a retrain is judged on the origins from there.
+        calm: Whether every series is on an even keel, with nothing to do, to wait for or to tell a person.
     """
 
     action: ActionName
@@ -36,6 +37,7 @@ class Verdict(Fact):
     scope: tuple[str, ...] = ()
     to_version: str | None = None
     since: AwareDatetime | None = None
+    calm: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class _Wish:
     reason: str
     side_effects: tuple[SideEffect, ...] = ()
     to_version: str | None = None
+    calm: bool = False
 
 
 def decide(policy: Policy, evidence: Evidence, history: Sequence[Action], now: datetime) -> Verdict:
@@ -99,6 +102,7 @@ def _wanted(troubles: Mapping[str, Trouble], restraints: Mapping[str, str | None
         scope=() if action == "hold" or everyone else asking,
         to_version=target,
         since=_since(action, [troubles[name] for name in asking]),
+        calm=not effects and all(wish.calm for wish in wishes.values()),
     )
     return _with_slices(verdict, policy, evidence)
 
@@ -159,7 +163,7 @@ def _nothing_to_do(trouble: Trouble) -> _Wish:
         return _Wish("hold", f"{trouble.ratio_text}, but {trouble.shared_text}: a hard spell, not a lasting change", page)
     if trouble.alarm:
         return _Wish("hold", f"{trouble.level_text}, but the forecasts bear it: {trouble.ratio_text}")
-    return _Wish("hold", f"on an even keel: {trouble.ratio_text}")
+    return _Wish("hold", f"on an even keel: {trouble.ratio_text}", calm=True)
 
 
 def _rollback_wish(trouble: Trouble) -> _Wish:
@@ -201,7 +205,7 @@ def _with_slices(verdict: Verdict, policy: Policy, evidence: Evidence) -> Verdic
     effects = tuple(sorted({*verdict.side_effects, "page"}))
     sure = verdict.action == "hold" and not evidence.data_faults and any(confirmed(each, policy) for each in found)
     action = "retrain" if sure else verdict.action
-    return verdict.model_copy(update={"action": action, "reasons": reasons, "side_effects": effects})
+    return verdict.model_copy(update={"action": action, "reasons": reasons, "side_effects": effects, "calm": False})
 
 
 def _restraint(policy: Policy, history: Sequence[Action], now: datetime, scope: Sequence[str]) -> str | None:

@@ -9,7 +9,7 @@ from monitoring.releases import ACTIONS
 
 VERDICT = "verdict"  # action of the notes that a look leaves
 CALM = "on an even keel"
-RESTRAINED = ("cooling down", "over budget")  # a hold of the policy that would rather act
+WARNING = "warning only"  # a reason about no series
 
 
 @dataclass(frozen=True)
@@ -69,17 +69,21 @@ def is_troubled(note: Entry) -> bool:
 
 
 def is_calm(note: Entry) -> bool:
-    """Whether a look found all well: neither trouble, nor a wait for enough evidence, nor a hold against the policy's wish."""
+    """Whether a look found every series well: neither trouble, nor a wait for evidence, nor a hold against the policy's wish."""
     verdict = verdict_of(note)
-    reasons = [str(reason) for reason in verdict.get("reasons", ())]
-    restrained = any(reason.startswith(RESTRAINED) for reason in reasons)
-    return not is_troubled(note) and not restrained and any(CALM in reason for reason in reasons)
+    return not is_troubled(note) and bool(verdict["calm"] if "calm" in verdict else _told_calm(verdict))
 
 
 def verdict_of(note: Entry) -> Mapping[str, Any]:
     """The verdict that a note keeps; empty where there is none."""
     verdict = note.evidence.get("verdict")
     return verdict if isinstance(verdict, dict) else {}
+
+
+def _told_calm(verdict: Mapping[str, Any]) -> bool:
+    """The same by the words of a note of before, which keeps no more: those about each series, after its name."""
+    told = [str(reason) for reason in verdict.get("reasons", ()) if not str(reason).startswith(WARNING)]
+    return bool(told) and all(reason.partition(": ")[2].startswith(CALM) for reason in told)
 
 
 def _is_action(entry: Entry) -> bool:

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from pydantic import JsonValue
 
 from model_code.ledger import Entry, Ledger, Phase
-from monitoring.notify.incidents import CALM
 
 START = datetime(2024, 7, 1, tzinfo=UTC)
 
@@ -26,7 +25,10 @@ def entry(day: float, action: str, phase: Phase = "done", to: str | None = None,
 
 
 def verdict(day: float, action: str, *effects: str) -> Entry:
-    return entry(day, "verdict", "note", verdict={"action": action, "side_effects": list(effects), "reasons": [CALM]})
+    calm = action == "hold" and not effects
+    return entry(
+        day, "verdict", "note", verdict={"action": action, "side_effects": list(effects), "reasons": ["as it is"], "calm": calm}
+    )
 
 
 STORY = (

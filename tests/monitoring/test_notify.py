@@ -1,4 +1,4 @@
-"""Messages: which incidents the ledger tells of, what is said, to whom, once; over real HTTP and SMTP."""
+"""Messages about the incidents that the ledger tells of: what is said, to whom, once; over real HTTP and SMTP."""
 
 import asyncio
 import json
@@ -17,14 +17,10 @@ import pytest
 import sqlalchemy as sa
 
 from model_code.errors import ConfigurationError
-from model_code.evidence import Evidence, OriginEvidence, Release, SeriesEvidence
 from model_code.ledger import Entry, Ledger
-from model_code.policy import Verdict, decide
+from model_code.policy import Verdict
 from model_code.settings import Settings
-from model_code.specification import Policy
-from monitoring import judgement
-from monitoring.notify import incidents as incidents_module
-from monitoring.notify.incidents import incidents_of, is_calm, is_troubled
+from monitoring.notify.incidents import incidents_of
 from monitoring.notify.message import Message, message_of
 from monitoring.notify.notifier import MOST_MESSAGES, RECENT, Notifier
 from monitoring.notify.targets import MOST_TARGETS, AppriseTarget, targets
@@ -36,9 +32,8 @@ HOUR = timedelta(hours=1)
 LINKS = {"Run": "http://prefect/runs/1"}
 ROLLBACK = Verdict(action="rollback", reasons=("VIC: version 2 loses 3 against 1",), side_effects=("page",), to_version="1")
 PAGE = Verdict(action="hold", reasons=("data at fault: the newest are 30.0 h old",), side_effects=("page", "refresh"))
-COOLING = Verdict(action="hold", reasons=("cooling down: rollback 1 h ago", "wanted retrain: on an even keel no more"))
 WAITING = Verdict(action="hold", reasons=("VIC: 1 origins scored since the last release, 3 are needed",))
-CALM = Verdict(action="hold", reasons=("VIC: on an even keel: live / expected loss 1.0",))
+CALM = Verdict(action="hold", reasons=("VIC: on an even keel: live / expected loss 1.0",), calm=True)
 
 
 def look(verdict: Verdict, at: datetime) -> Entry:
@@ -77,53 +72,6 @@ class Listed:
 def written(engine: sa.Engine, *entries: Entry) -> None:
     for entry in entries:
         Ledger(engine).append(entry)
-
-
-# Which incidents there are ----------------------------------------------------------------------------------------------
-
-
-def test_incidents_of__a_story_is_one_from_the_verdict_to_the_even_keel() -> None:
-    (incident,) = incidents_of(STORY)
-
-    assert (incident.opened, incident.ended) == (STORY[1], STORY[-1])
-    assert incident.actions == (STORY[2],)
-
-
-@pytest.mark.parametrize(("verdict", "lasts"), [(ROLLBACK, True), (PAGE, True), (COOLING, True), (WAITING, True), (CALM, False)])
-def test_incidents_of__last_until_all_is_well(verdict: Verdict, lasts: bool) -> None:
-    (incident,) = incidents_of([look(PAGE, NOON), look(verdict, NOON + HOUR)])
-
-    assert (incident.ended is None) == lasts
-
-
-@pytest.mark.parametrize("verdict", [CALM, WAITING, COOLING])
-def test_incidents_of__a_hold_begins_none(verdict: Verdict) -> None:
-    assert incidents_of([look(verdict, NOON)]) == []
-
-
-def test_incidents_of__an_action_whose_look_left_no_note_begins_one() -> None:
-    (incident,) = incidents_of([act("rollback", NOON), look(ROLLBACK, NOON + HOUR), act("promote", NOON + HOUR)])
-
-    assert (incident.opened.action, len(incident.actions)) == ("rollback", 1)
-
-
-def test_incidents_of__a_note_that_cannot_be_read_is_no_good_news() -> None:
-    broken = look(CALM, NOON).model_copy(update={"evidence": {}})
-
-    assert len(incidents_of([broken])) == 1
-
-
-def test_is_calm__knows_the_words_of_the_policy() -> None:
-    points = tuple(OriginEvidence(origin=NOON - day * 24 * HOUR, loss=1.0, expected_loss=1.0) for day in range(9, 0, -1))
-    evidence = Evidence(
-        usecase="demand", at=NOON, champion="1", releases=(Release(version="1", at=NOON - 30 * 24 * HOUR),),
-        series=(SeriesEvidence(name="all", backtest_loss=1.0, origins=points),), data_age=HOUR,
-    )  # fmt: skip
-    well, stale = decide(Policy(), evidence, (), NOON), decide(Policy(), evidence, (), NOON + 90 * 24 * HOUR)
-
-    assert is_calm(look(well, NOON))
-    assert is_troubled(look(stale, NOON))
-    assert incidents_module.VERDICT == judgement.VERDICT
 
 
 # What is said -----------------------------------------------------------------------------------------------------------
