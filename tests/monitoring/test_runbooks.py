@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from model_code.metrics import BY_NAME
 from monitoring.rules.ruleset import runbook_names
@@ -11,6 +12,14 @@ from monitoring.rules.ruleset import runbook_names
 ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "monitoring" / "runbooks"
 SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
+# What a page says for one machine -> what it then says for a cluster too, in words to paste.
+BESIDE = {
+    r"`make (up|down|status)\b": r"`(kubectl|helm) ",
+    r"`\.evenkeel/logs/": r"`kubectl [^`]*\blogs ",
+    r"`make ledger": r"`kubectl [^`]* exec [^`]*-- python -m model_code\.ledger ",
+    r"`make automations`": r"`helm [^`]*\bupgrade`",
+    r"`make (reproduce|aside|refresh)\b": r"docs/kubernetes\.md|`refresh/kubernetes`",
+}
 
 
 @pytest.mark.parametrize("name", sorted(set(runbook_names())))
@@ -34,3 +43,36 @@ def test_runbooks__name_only_metrics_and_make_words_that_exist() -> None:
         text = page.read_text()
         assert set(re.findall(r"\bevenkeel_[a-z0-9_]+\b", text)) <= BY_NAME.keys(), page.name
         assert set(re.findall(r"`make ([a-z-]+)", text)) <= words, page.name
+
+
+@pytest.mark.parametrize("page", sorted(RUNBOOKS.glob("*.md")), ids=lambda page: page.stem)
+def test_runbooks__name_no_environment_alone(page: Path) -> None:
+    assert alone(page.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "start `rollback/local`",
+        "start `rollback/kubernetes`",
+        "`make up` starts it",
+        "`make ledger` tells",
+        "read `.evenkeel/logs/x`",
+    ],
+)
+def test_alone__finds_what_is_said_for_one_environment(said: str) -> None:
+    assert alone(said)
+
+
+def test_runbooks__name_only_flows_that_both_environments_have() -> None:
+    deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    there = {f"{each['entrypoint'].rpartition(':')[2]}/{each['name']}" for each in deployments}
+    for page in RUNBOOKS.glob("*.md"):
+        assert set(re.findall(r"`(\w+/(?:local|kubernetes))`", page.read_text())) <= there, page.name
+
+
+def alone(text: str) -> list[str]:
+    """What a page says to people of one environment alone."""
+    flows = {where: set(re.findall(rf"`(\w+)/{where}`", text)) for where in ("local", "kubernetes")}
+    found = [f"{flow}: in one environment" for flow in sorted(flows["local"] ^ flows["kubernetes"])]
+    return found + [here for here, there in BESIDE.items() if re.search(here, text) and not re.search(there, text)]
