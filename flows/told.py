@@ -7,6 +7,7 @@ from prefect import Flow
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import FlowStateHook
 
+import flows.results  # noqa: F401 - the block must be known where a run starts
 from model_code import sql
 from model_code.settings import Settings
 from monitoring.gauges import GaugeStore

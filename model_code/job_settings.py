@@ -21,6 +21,10 @@ class JobSettings(SettingsGroup):
         None,
         description="Manifest of the Job that a flow run is, with the work pool's placeholders; k8s/ has it in the ConfigMap evenkeel-job-template. Default: flows/cluster/job.yaml.",
     )
+    results_url: str = Field(
+        "",
+        description="Where flow runs on Kubernetes keep what they return, for Prefect: a folder that they all mount, s3://bucket/prefix or gs://bucket/prefix. Default: as the Prefect server has it; what a pod keeps for itself goes with it.",
+    )
     job_namespace: str = Field("evenkeel", description="Kubernetes namespace of the Jobs of flow runs.")
     job_service_account: str = Field(
         "evenkeel-flows", description="ServiceAccount of flow runs, which talk to no API server. Default: without any right."

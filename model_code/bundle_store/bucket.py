@@ -33,18 +33,19 @@ class Bucket:
     Args:
         url: `s3://bucket/prefix` or `gs://bucket/prefix`. Credentials, region and endpoint come from the environment
             (`AWS_…`, `GOOGLE_…`), as for the observation tables, or from the machine's own role.
+        setting: That names it, for messages.
 
     Raises:
         ConfigurationError: Another kind of URL, or no bucket in it.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, setting: str = "EVENKEEL_BUNDLES_URL") -> None:
         scheme, _, place = url.partition("://")
         if scheme not in SCHEMES or not place.partition("/")[0]:
             raise ConfigurationError(
-                f"EVENKEEL_BUNDLES_URL {url!r} is of no known kind", hint="a folder, s3://bucket/prefix or gs://bucket/prefix"
+                f"{setting} {url!r} is of no known kind", hint="a folder, s3://bucket/prefix or gs://bucket/prefix"
             )
-        self.url = url
+        self.url, self._setting = url, setting
 
     def read(self, name: str, limit: int) -> Iterator[bytes]:
         """An object's content, piece by piece.
@@ -113,7 +114,7 @@ class Bucket:
             raise BundleUnavailable(f"cannot {doing} {name} in {self.url}: {told}", hint=self._advice(error)) from error
 
     def _no_bucket(self, error: Exception) -> BundleUnavailable:
-        return BundleUnavailable(f"there is no bucket {self.url}", hint="make it, or correct EVENKEEL_BUNDLES_URL")
+        return BundleUnavailable(f"there is no bucket {self.url}", hint=f"make it, or correct {self._setting}")
 
     def _advice(self, error: Exception) -> str:
         from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
@@ -124,4 +125,4 @@ class Bucket:
         if lacking or isinstance(error, PermissionError | PermissionDeniedError | UnauthenticatedError):
             names = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" if self.url.startswith("s3") else "GOOGLE_SERVICE_ACCOUNT"
             return f"are there credentials with access to it? {names}, or the machine's role"
-        return "is EVENKEEL_BUNDLES_URL right, and the object store up and reachable from here?"
+        return f"is {self._setting} right, and the object store up and reachable from here?"

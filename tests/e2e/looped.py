@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,15 @@ import httpx
 import pytest
 import yaml
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName, FlowFilter, FlowFilterName
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterType,
+    DeploymentFilter,
+    DeploymentFilterName,
+    FlowFilter,
+    FlowFilterName,
+)
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -35,6 +43,11 @@ from tests.e2e.cluster import INGRESS, Cluster, until
 CHART = Path(__file__).parents[2] / "helm" / "platform"
 RELEASE, MODEL = "loop", USECASE.replace("_", "-")
 RUN_SECONDS = 600.0
+MONITORING = "monitoring"  # namespace of the cluster's Prometheus
+TO_PROMETHEUS = {
+    "to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": MONITORING}}}],
+    "ports": [{"port": 9090}],
+}
 POOL, CARDS = "kubernetes", "gpu"  # names of deployments: of the work pool without cards, and of that with them
 
 
@@ -111,6 +124,18 @@ class Looped:
             lines = client.request("POST", "/logs/filter", json=body).json()
         return "\n".join(line["message"] for line in reversed(lines))
 
+    def table(self, run: UUID) -> list[dict[str, Any]]:
+        """The table that a run shows in the Prefect UI."""
+        with get_client(sync_client=True) as client:
+            shown = client.read_artifacts(
+                artifact_filter=ArtifactFilter(
+                    flow_run_id=ArtifactFilterFlowRunId(any_=[run]), type=ArtifactFilterType(any_=["table"])
+                )
+            )
+        (found,) = shown
+        rows: list[dict[str, Any]] = json.loads(str(found.data))
+        return rows
+
     def started(self, flow: str, known: set[UUID]) -> FlowRun:
         """The run of a flow that nobody here asked for, once it completed.
 
@@ -153,7 +178,7 @@ class Looped:
 
     @property
     def host(self) -> str:
-        return f"{self.cluster.namespace}.example.test"
+        return f"{MODEL}.{self.cluster.namespace}.example.test"
 
     def _items(self, kind: str, run: UUID) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = json.loads(
@@ -163,7 +188,7 @@ class Looped:
 
 
 @contextmanager
-def looped(cluster: Cluster, image: str, postgresql: str, world: World) -> Iterator[Looped]:
+def looped(cluster: Cluster, image: str, postgresql: str, world: World, mounts: Sequence[str] = ()) -> Iterator[Looped]:
     """Install the platform in the empty namespace of a cluster; images are there already.
 
     Args:
@@ -171,12 +196,13 @@ def looped(cluster: Cluster, image: str, postgresql: str, world: World) -> Itera
         image: The platform's `repository:tag`.
         postgresql: An image of PostgreSQL.
         world: What the embedded data set is like; flow runs find it mounted.
+        mounts: Of flow runs, further ones.
     """
     with ExitStack() as opened:
         bucket = opened.enter_context(stage.bucket_beside(cluster))
         password, key = secrets.token_urlsafe(16), _secrets(cluster, bucket, world)
         _databases(cluster, password)
-        values = yaml.safe_dump(_values(cluster, image, postgresql, bucket))
+        values = yaml.safe_dump(_values(cluster, image, postgresql, bucket, mounts))
         cluster.helm("install", RELEASE, str(CHART), "--wait", "--timeout", "600s", "--values", "-", given=values)
         ports = {
             name: opened.enter_context(cluster.forwarded(f"service/{RELEASE}-{name}", port))
@@ -222,7 +248,7 @@ def _databases(cluster: Cluster, password: str) -> None:
     cluster.secret("sql", {"EVENKEEL_SQL_URL": f"postgresql://{where}/evenkeel"})
 
 
-def _values(cluster: Cluster, image: str, postgresql: str, bucket: dict[str, str]) -> dict[str, Any]:
+def _values(cluster: Cluster, image: str, postgresql: str, bucket: dict[str, str], mounts: Sequence[str]) -> dict[str, Any]:
     repository, tag = image.rsplit(":", 1)
     server = urlsplit(bucket["AWS_ENDPOINT_URL"])
     to_bucket = {"to": [{"ipBlock": {"cidr": f"{server.hostname}/32"}}], "ports": [{"port": server.port}]}
@@ -234,12 +260,15 @@ def _values(cluster: Cluster, image: str, postgresql: str, bucket: dict[str, str
             "SERVICE_URL": f"http://{{usecase}}.{cluster.namespace}",
             "WORLD_FILE": "/etc/evenkeel/world/world.json",
             "REPORT_PAGES": "never",
+            "USECASE_PATH": "/usecases",
+            "PROMETHEUS_URL": f"http://prometheus.{MONITORING}:9090",
         },
         "store": {"url": "s3://evenkeel/store"},
         "bundles": {"url": "s3://evenkeel/bundles"},
+        "results": {"url": "s3://evenkeel/results"},
         "prefect": {"database": {"secret": "databases", "key": "prefect"}},
         "workers": {"cpu": {"limit": 3}, "gpu": {"enabled": True}, "pollSeconds": 2},
-        "runs": {"keepSeconds": 30, "mounts": ["configmap/world=/etc/evenkeel/world"]},
+        "runs": {"keepSeconds": 30, "mounts": ["configmap/world=/etc/evenkeel/world", *mounts]},
         "mlflow": {
             "database": {"secret": "databases", "key": "mlflow"},
             "artifacts": "s3://evenkeel/mlflow",
@@ -253,7 +282,7 @@ def _values(cluster: Cluster, image: str, postgresql: str, bucket: dict[str, str
         "reports": {"enabled": False},
         "monitoring": {"resources": False},
         "grafana": {"dashboards": False},
-        "networkPolicy": {"egress": [to_bucket]},
+        "networkPolicy": {"egress": [to_bucket], "runsEgress": [TO_PROMETHEUS]},
     }
 
 
@@ -269,7 +298,14 @@ def _model_values(cluster: Cluster, to_bucket: dict[str, Any]) -> dict[str, Any]
         "buckets": {"secret": "buckets"},
         "drainSeconds": 2,
         "startSeconds": 300,
-        "ingress": {"enabled": True, "host": f"{cluster.namespace}.example.test"},
+        "ingress": {"enabled": True, "host": f"{{usecase}}.{cluster.namespace}.example.test"},
+        "gateway": {
+            "enabled": True,
+            "name": "default",
+            "namespace": "ingress",
+            "hostnames": [f"{{usecase}}.gateway.{cluster.namespace}.example.test"],
+        },
+        "metrics": {"interval": "1s"},
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}},
         "networkPolicy": {
             "judges": [{"namespace": cluster.namespace, "pods": {"app.kubernetes.io/component": "flow"}}],

@@ -19,6 +19,7 @@ from services.build.engine import Engine
 from services.build.image import build_image
 from services.build.release import release_of
 from tests.e2e.cluster import Cluster, until
+from tests.e2e.contest import Contest, mount_usecase
 from tests.e2e.load import Load
 from tests.e2e.looped import CARDS, Looped, looped, patiently
 from tests.e2e.stage import POSTGRESQL
@@ -49,14 +50,15 @@ WORLD = World(seed=7, imperfections=Scenario().imperfections, level_shifts=(SHIF
 
 
 @pytest.fixture(scope="module")
-def loop(cluster: Cluster, engine: Engine, platform_image: str) -> Iterator[Looped]:
+def loop(cluster: Cluster, engine: Engine, platform_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Looped]:
     """The platform in a namespace of its own, with nothing trained yet."""
     own = cluster.beside("loop")
     engine.build(Path(__file__).parent / "postgresql", POSTGRESQL, arguments=[], secrets=[])
     cluster.load(POSTGRESQL)
     own.create()
     try:
-        with looped(own, platform_image, POSTGRESQL, WORLD) as found:
+        mount = mount_usecase(own, tmp_path_factory.mktemp("usecases"))
+        with looped(own, platform_image, POSTGRESQL, WORLD, [mount]) as found:
             yield found
     finally:
         own.delete()
@@ -148,6 +150,29 @@ def test_loop__leaves_its_story_in_the_ledger_and_ran_it_as_jobs(loop: Looped) -
             found = loop.read(run)
             assert found.infrastructure_pid, flow
             assert found.infrastructure_pid.startswith(f"{loop.cluster.namespace}:")
+
+
+def test_rollout__is_judged_by_flow_runs_while_callers_ask(loop: Looped, engine: Engine, tmp_path: Path) -> None:
+    contest = Contest.deployed(loop, engine, tmp_path)
+    with Load(contest.ask, pause=0.05) as load:
+        refused, worse = contest.rolled_out("worse")
+        met = load.bundles()
+        promoted, better = contest.rolled_out("better")
+        until(lambda: contest.ask("afterwards").json()["bundle"] == contest.bundle("better"), "the better one alone")
+
+    assert (worse.ended, list(worse.passed)) == ("refused", ["shadow"])
+    assert met == {contest.bundle("champion")}
+    assert (better.ended, list(better.passed)) == ("promoted", ["shadow", "replay", "weight-50"])
+    shadow, metrics = better.passed["shadow"].shadow, better.passed["weight-50"].metrics
+    assert shadow is not None
+    assert shadow.requests == 20
+    assert metrics is not None
+    assert metrics.canary.requests > 0
+    assert load.bundles() == {contest.bundle("champion"), contest.bundle("better")}
+    assert load.failed == []
+    assert [row["step"] for row in loop.table(refused)] == ["shadow", "refused"]
+    assert [row["step"] for row in loop.table(promoted)] == ["shadow", "replay", "weight-50", "promoted"]
+    assert loop.read(promoted).infrastructure_pid, "it was a Job"
 
 
 def test_run__of_the_pool_with_cards_is_a_job_on_a_node_that_has_one(loop: Looped) -> None:
