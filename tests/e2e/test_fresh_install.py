@@ -49,7 +49,8 @@ def test_documents__lead_from_an_empty_cluster_to_a_forecast(
     bring_postgresql(empty, engine)
     said = shown("docs/platform.md"), shown("docs/kubernetes.md")
     (tmp_path / "platform.yaml").write_text(the(said[0], "# platform.yaml"))
-    (tmp_path / "cluster.yaml").write_text(the(said[1], "# cluster.yaml"))
+    for name in ("cluster.yaml", "canary.yaml"):
+        (tmp_path / name).write_text(the(said[1], f"# {name}"))
     (tmp_path / "yours.yaml").write_text(yaml.safe_dump(yours(platform_image, bucket["AWS_ENDPOINT_URL"])))
     (tmp_path / "buckets.env").write_text("".join(f"{name}={value}\n" for name, value in bucket.items()))
     lines = the(said[1], "kubectl apply -k").replace(SECRETS_GO_HERE, the(said[0], "mask="))
@@ -97,7 +98,7 @@ def own_names(lines: str, folder: Path) -> str:
     """The lines with this session's files, ports and image; each of them must be there to be replaced. MLflow knows port 5000 only."""
     prefect, database = free_port(), free_port()
     replaced = {
-        "--values cluster.yaml": f"--values {folder}/cluster.yaml --values {folder}/yours.yaml",
+        "--values cluster.yaml": f"--values {folder}/cluster.yaml --values {folder}/canary.yaml --values {folder}/yours.yaml",
         "--values platform.yaml": f"--values {folder}/platform.yaml",
         "=buckets.env": f"={folder}/buckets.env",
         "./buckets.env": f"{folder}/buckets.env",
