@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from model_code.errors import ConfigurationError, StoreError
 from model_code.exit_status import exit_status
-from model_code.sql import PATIENCE
+from model_code.postgresql_patience import PATIENCE
 
 LOG = logging.getLogger("evenkeel.database")
 PATIENCE_SECONDS = 300.0

@@ -13,10 +13,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 
 from model_code.errors import ConfigurationError, StoreError
+from model_code.postgresql_patience import PATIENCE
 
 BUSY_SECONDS = 30  # how long a SQLite writer waits for another one before it gives up
-# A server that is gone without a word, or behind a wall, is noticed; the system's own patience is a quarter of an hour.
-PATIENCE = {"connect_timeout": 5, "keepalives_idle": 30, "tcp_user_timeout": 30_000}
 metadata = sa.MetaData()
 
 

@@ -8,7 +8,7 @@ import psycopg
 from model_code.errors import StoreError
 from model_code.kept.block import Block
 from model_code.kept.rows import COLUMNS, Row
-from model_code.sql import PATIENCE
+from model_code.postgresql_patience import PATIENCE
 from services.keeping.sink import BLOCK_COLUMNS, HINT, RowRefused, block_values, prepare_table
 
 STATEMENT_SECONDS = 60
