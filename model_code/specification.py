@@ -124,9 +124,13 @@ class Retention(Spec):
 
 
 class Drift(Spec):
-    """The season-aware residual test; its threshold is calibrated to the false-alarm rate."""
+    """The season-aware level test; its threshold is calibrated to the false-alarm rate."""
 
-    false_alarms_per_year: float = Field(2.0, gt=0, description="Budget from which the threshold is calibrated.")
+    false_alarms_per_year: float = Field(
+        2.0,
+        gt=0,
+        description="Budget from which the level test's threshold is calibrated, all series together. The tests for data faults and levels against neighbours have a fixed one: docs/drift.md.",
+    )
     allowance: float = Field(
         1.25,
         gt=0,

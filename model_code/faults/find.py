@@ -19,7 +19,7 @@ from model_code.faults.grid import DayGrid, day_grid
 from model_code.faults.profile import ColumnProfile, FaultProfile
 from model_code.faults.steps import REACH
 from model_code.faults.stuck import limit, runs
-from model_code.faults.thresholds import Thresholds, thresholds
+from model_code.faults.thresholds import Thresholds
 from model_code.usecase import UseCaseSpec
 
 LOOKBACK = timedelta(days=REACH + 2)  # what the scores of the latest complete day look at
@@ -65,14 +65,14 @@ def find_faults(profile: FaultProfile, history: KnownHistory, spec: UseCaseSpec,
     """What is wrong with the data as known at `now`; empty where nothing is, or where too little history can tell.
 
     Args:
-        profile: Learned with the champion.
+        profile: Learned with the champion, with its thresholds.
         history: The use case's observations; the latest nine weeks as known at `now` are looked at.
         spec: The use case.
         now: The moment of judging (aware).
     """
     found: list[DataFault] = []
     for column in columns_of(profile, history, spec, now):
-        found += [*_missing(column), *_stuck(column), *_departed(column, thresholds())]
+        found += [*_missing(column), *_stuck(column), *_departed(column, profile.limits)]
     return tuple(found)
 
 

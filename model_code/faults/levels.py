@@ -13,7 +13,7 @@ from model_code.evidence import SeriesEvidence
 from model_code.faults.departures import departures
 from model_code.faults.find import LOOKBACK, columns_of
 from model_code.faults.profile import FaultProfile
-from model_code.faults.thresholds import Thresholds, thresholds
+from model_code.faults.thresholds import Thresholds
 from model_code.usecase import UseCaseSpec
 
 HALF = 0.5  # of a threshold: what was on its way at the release
@@ -47,7 +47,9 @@ def shifted_levels(
         now: The moment of judging (aware).
         released: When the champion became champion (aware).
     """
-    limits = thresholds()
+    if not profile.feeds:
+        return {}
+    limits = profile.limits
     found = _levels(profile, history, spec, now, limits)
     if not found or now - released > LOOKBACK:
         return found

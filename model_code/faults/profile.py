@@ -14,7 +14,7 @@ from model_code.faults.grid import DayGrid, day_grid
 from model_code.faults.innovation import clipped
 from model_code.faults.normal import PanelNormal, fit_normal, foretold_remainders, spread_of
 from model_code.faults.stuck import longest_runs
-from model_code.faults.thresholds import Kind, Thresholds
+from model_code.faults.thresholds import KeptThresholds, Kind, Thresholds, kept_thresholds, thresholds_of_before
 from model_code.usecase import UseCaseSpec
 
 WINDOWS = (7, 14)  # days: a week tells a large fault at once, two weeks tell a small one
@@ -57,11 +57,17 @@ class ColumnProfile(BaseModel):
 
 
 class FaultProfile(BaseModel):
-    """Feed -> column -> what is normal."""
+    """Feed -> column -> what is normal, and what is no chance any more."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     feeds: dict[str, dict[str, ColumnProfile]] = Field(default_factory=dict)
+    thresholds: KeptThresholds | None = Field(None, description="Of the version that learned it; None in bundles of before.")
+
+    @property
+    def limits(self) -> Thresholds:
+        """The thresholds that it is judged by."""
+        return thresholds_of_before() if self.thresholds is None else self.thresholds.values
 
 
 def learn(history: KnownHistory, spec: UseCaseSpec, now: datetime) -> FaultProfile:
@@ -81,7 +87,7 @@ def learn(history: KnownHistory, spec: UseCaseSpec, now: datetime) -> FaultProfi
         entities = sorted(map(str, past["entity"].unique()))
         grids = {column: day_grid(past, column, entities, spec.timezone, feed.step) for column in feed.columns}
         feeds[name] = {column: learn_column(grid) for column, grid in grids.items() if len(grid.days)}
-    return FaultProfile(feeds=feeds)
+    return FaultProfile(feeds=feeds, thresholds=kept_thresholds()) if feeds else FaultProfile()
 
 
 def learn_column(grid: DayGrid, conditions: np.ndarray | None = None) -> ColumnProfile:

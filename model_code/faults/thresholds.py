@@ -3,12 +3,15 @@
 `thresholds.json` is written by `python -m benchmarks.drift --calibrate`; docs/drift.md tells how, and what they then achieved.
 """
 
+import hashlib
+import logging
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 
+LOG = logging.getLogger("evenkeel.faults")
 FILE = Path(__file__).parent / "thresholds.json"
 Kind = Literal["level", "scale", "clock"]
 
@@ -51,7 +54,31 @@ class Thresholds(BaseModel):
         return self.model_copy(update={kind: {days: share * one for days, one in by_window.items()}, "least": least})
 
 
+class KeptThresholds(BaseModel):
+    """Thresholds as a bundle keeps them, so that a later version of the code judges it as it was made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    values: Thresholds
+    sha256: str = Field(description="Of the file that they came from; the study tells the same of those that it scored.")
+
+
 @cache
 def thresholds() -> Thresholds:
-    """The calibrated thresholds that come with this version."""
+    """The calibrated thresholds that come with this version: what bundles learned now keep, and what the study scores."""
     return Thresholds.model_validate_json(FILE.read_text())
+
+
+@cache
+def kept_thresholds() -> KeptThresholds:
+    """The same with their hash, for a bundle that is made now."""
+    return KeptThresholds(values=thresholds(), sha256=hashlib.sha256(FILE.read_bytes()).hexdigest())
+
+
+@cache
+def thresholds_of_before() -> Thresholds:
+    """What bundles are judged by that keep none: those of this version, which a log says once."""
+    LOG.warning(
+        "the champion's bundle keeps no thresholds for data faults: those of this version judge it until the next retrain"
+    )
+    return thresholds()

@@ -1,16 +1,13 @@
 """Faults of columns in a made-up panel that shares its weather: found, named, and not blamed on the others."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from model_code.data.known import KnownHistory
 from model_code.drift import DriftProfile
 from model_code.evidence import DataFault, OriginEvidence, SeriesEvidence
 from model_code.faults import FaultProfile, find_faults, learn
@@ -19,37 +16,15 @@ from model_code.faults.grid import DayGrid, day_grid
 from model_code.faults.levels import LevelShift, alarmed, shifted_levels
 from model_code.faults.profile import ColumnProfile, learn_column
 from model_code.faults.thresholds import thresholds
-from model_code.settings import Settings
-from model_code.usecase import UseCaseSpec, load_usecase
+from model_code.usecase import UseCaseSpec
+from tests.unit.faults_panel import LEARNED, NAMES, NOW, START, ZONE, known, last, panel, panel_spec
 
-ZONE = "America/Los_Angeles"
-START, LEARNED = pd.Timestamp("2020-01-01", tz=ZONE), pd.Timestamp("2022-06-01", tz=ZONE)
-NOW = pd.Timestamp("2022-08-15 03:00", tz=ZONE)
-NAMES = ("A", "B", "C", "D", "E")
 Change = Callable[[pd.DataFrame], None]
-
-
-def panel() -> pd.DataFrame:
-    """Hourly load of five entities (time index in UTC): their own size and day, one weather, two per cent of noise."""
-    chance = np.random.default_rng(7)
-    times = pd.date_range(START, NOW, freq="h", inclusive="left").tz_convert("UTC")
-    local = times.tz_convert(ZONE)
-    hour, day = local.hour.to_numpy(), (local.normalize().tz_localize(None) - pd.Timestamp("2020-01-01")).days.to_numpy()
-    weather = np.repeat(np.cumsum(chance.normal(size=day.max() + 2)) * 0.02, 1)
-    weather -= pd.Series(weather).rolling(15, min_periods=1, center=True).mean().to_numpy()
-    table = {}
-    for number, name in enumerate(NAMES):
-        shape = np.exp(0.25 * np.sin((hour - 8 - 0.5 * number) * np.pi / 12) + 0.08 * np.sin((hour - number) * np.pi / 6))
-        rest = np.where(local.dayofweek >= 5, 0.9, 1.0)
-        noise = np.exp(chance.normal(scale=0.02, size=len(times)) + chance.normal(scale=0.015, size=day.max() + 2)[day])
-        table[name] = 1000 * (1 + number) * shape * rest * np.exp((1 + 0.2 * number) * weather[day]) * noise
-    return pd.DataFrame(table, index=times)
 
 
 @pytest.fixture(scope="module")
 def spec() -> UseCaseSpec:
-    given = load_usecase("demand_us", Settings()).spec
-    return given.model_copy(update={"entities": NAMES, "feeds": {"demand": given.feeds["demand"]}})
+    return panel_spec()
 
 
 @pytest.fixture(scope="module")
@@ -62,22 +37,11 @@ def profile(spec: UseCaseSpec, loads: pd.DataFrame) -> FaultProfile:
     return learn(known(spec, loads), spec, LEARNED)
 
 
-def known(spec: UseCaseSpec, loads: pd.DataFrame) -> KnownHistory:
-    rows = loads.rename_axis(index="time", columns="entity").stack(future_stack=True).rename("demand").reset_index()
-    rows["time"] = rows["time"].astype("datetime64[us, UTC]")
-    return KnownHistory(spec, {"demand": rows.assign(known_at=rows["time"] + timedelta(hours=2))})
-
-
 def found_after(change: Change, profile: FaultProfile, spec: UseCaseSpec, loads: pd.DataFrame) -> tuple[DataFault, ...]:
     """Faults after a change of the two weeks before now."""
     changed = loads.copy()
     change(changed)
     return find_faults(profile, known(spec, changed), spec, NOW)
-
-
-def last(table: pd.DataFrame, days: float = 14) -> pd.Index:
-    midnight = pd.Timestamp(NOW.date(), tz=ZONE)
-    return table.index[table.index >= midnight - timedelta(days=days)]
 
 
 def test_find_faults__nothing_is_wrong_with_good_data(profile: FaultProfile, spec: UseCaseSpec, loads: pd.DataFrame) -> None:
@@ -277,18 +241,3 @@ def test_day_grid__bridges_three_hours_and_no_more(loads: pd.DataFrame) -> None:
 def test_day_grid__a_step_that_does_not_divide_a_day_is_refused() -> None:
     with pytest.raises(ValueError, match="no multiple"):
         day_grid(pd.DataFrame(), "demand", ["A"], ZONE, timedelta(hours=7))
-
-
-def test_thresholds__were_fixed_on_the_registration_as_it_is() -> None:
-    file = Path(__file__).parents[2] / "benchmarks" / "drift" / "registration.json"
-    assert thresholds().registration == hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-def test_registration__scores_other_areas_and_other_years_than_it_calibrates_on() -> None:
-    told = json.loads((Path(__file__).parents[2] / "benchmarks" / "drift" / "registration.json").read_text())
-    areas, years = (
-        {role: {value for part in told[role] for value in pick(part)} for role in ("calibration", "scoring")}
-        for pick in (lambda part: part["areas"], lambda part: [day for pair in part["years"] for day in pair])
-    )
-    assert not areas["calibration"] & areas["scoring"]
-    assert max(years["scoring"]) < min(years["calibration"])
