@@ -3,7 +3,7 @@
 Run: `python -m benchmarks.drills [--seeds 20] [--only bad_release] [--processes 2] [--minutes 3] [--fresh]` or
 `make bench-drills`. Every drill is kept in `benchmarks/results/drills.json` once it is done, and not played again: stopped and
 run again, it goes on. The table goes into README.md between the markers `drills`, and says how many were played by the code of
-the loop as it is now: `--fresh` plays again those that were not. One seed of all nine after the other's nine, so that what is
+the loop as it was then: `--minutes 0` counts anew and plays none, `--fresh` plays again what other code played. One seed of all nine after the other's nine, so that what is
 played is spread over them wherever it stops. `--prefect` plays one of each through a Prefect server instead (benchmarks/staged_drills.py).
 """
 
@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.marked import within
 from benchmarks.staged_drills import play_staged, staged_of
 from flows.drill.beginning import begun
 from flows.drill.checks import check
@@ -32,7 +33,6 @@ from flows.drill.script import DAY
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "drills.json"
-HEAD, TAIL = "<!-- drills -->", "<!-- /drills -->"
 DECIDES = (
     *("model_code/policy.py", "model_code/trouble.py", "model_code/doubt.py", "model_code/incidents.py", "model_code/drift.py"),
     *("model_code/retraining.py", "model_code/recalibration.py", "model_code/verdict.py", "model_code/data/set_aside.py"),
@@ -58,11 +58,11 @@ def main() -> None:
     missing = [drill for drill in wanted if not is_played(found, drill, code if options.fresh else None)]
     for (name, seed), outcome in play_each(missing, minutes=options.minutes):
         found[f"{name}/{seed}"] = outcome | {"code": code}
-        keep(played, staged)
+        keep(played, staged, code)
         print(f"{name}/{seed}: {found[f'{name}/{seed}']}", flush=True)
-    keep(played, staged)
-    readme = (ROOT / "README.md").read_text()
-    (ROOT / "README.md").write_text(within(readme, table(played) + told_of(staged)))
+    told = keep(played, staged, code)
+    readme = ROOT / "README.md"
+    readme.write_text(within(readme.read_text(), "drills", section(told)))
 
 
 def _options() -> argparse.Namespace:
@@ -146,12 +146,13 @@ def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
-def keep(played: Played, staged: Played) -> None:
-    """Write what was played so far, whole or not at all."""
+def keep(played: Played, staged: Played, code: str) -> dict[str, Any]:
+    """Write what was played so far, whole or not at all, and the code of the loop at that moment; what was written."""
     beside = RESULTS.with_suffix(".tmp")
-    told = {"totals": totals(played), "drills": played, "through_prefect": staged}
+    told = {"totals": totals(played), "code": code, "drills": played, "through_prefect": staged}
     beside.write_text(json.dumps(told, indent=1) + "\n")
     beside.replace(RESULTS)
+    return told
 
 
 def totals(played: Played) -> dict[str, Any]:
@@ -161,8 +162,13 @@ def totals(played: Played) -> dict[str, Any]:
     return {"played": len(played), "right": right, "harmful": harmful, "share_right": round(right / max(1, len(played)), 3)}
 
 
-def table(played: Played) -> str:
-    """The README's table."""
+def section(told: dict[str, Any]) -> str:
+    """The README's section, of what is kept."""
+    return table(told["drills"], told["code"]) + told_of(told["through_prefect"])
+
+
+def table(played: Played, code: str) -> str:
+    """The table, and how many of it that code of the loop played."""
     rows = ["| drill | played | right | wrong (seeds) | harmful (seeds) |", "|---|---|---|---|---|"]
     for name in DRAWS:
         of = {int(key.split("/")[1]): each for key, each in played.items() if key.startswith(f"{name}/")}
@@ -171,9 +177,14 @@ def table(played: Played) -> str:
         rows.append(f"| `{name}` | {len(of)} | {len(of) - len(wrong)} | {_seeds(wrong)} | {_seeds(harmful)} |")
     total = totals(played)
     rows.append(f"| all | {total['played']} | {total['right']} ({total['share_right']:.1%}) | | {total['harmful']} |")
-    latest = sum(each.get("code") == code_of_the_loop() for each in played.values())
-    told = "A busy machine plays few: `make bench-drills` plays what is missing of twenty each, `--fresh` what other code played."
-    return "\n".join([*rows, "", f"{latest} of {total['played']} were played by the code of the loop as it is now. {told}"])
+    latest = sum(each.get("code") == code for each in played.values())
+    told = (
+        "A busy machine plays few: `make bench-drills` plays what is missing of twenty each, `--fresh` what other code played, "
+    )
+    told += "`--minutes 0` counts anew, by the code as it is."
+    return "\n".join(
+        [*rows, "", f"{latest} of {total['played']} were played by the code of the loop at the last count, `{code}`. {told}"]
+    )
 
 
 def told_of(staged: Played) -> str:
@@ -183,12 +194,6 @@ def told_of(staged: Played) -> str:
     wrong = [key for key, each in staged.items() if not each["right"]]
     told = f"Through a Prefect server, worker, automations and service: {len(staged)} played, {len(staged) - len(wrong)} right"
     return f"\n\n{told} ({', '.join(staged)})" + (f"; wrong: {', '.join(wrong)}." if wrong else ".")
-
-
-def within(page: str, section: str) -> str:
-    """The page with the section between its markers."""
-    before, rest = page.split(HEAD)
-    return f"{before}{HEAD}\n{section}\n{TAIL}{rest.split(TAIL)[1]}"
 
 
 def _seeds(found: list[int]) -> str:

@@ -29,7 +29,7 @@ def write(figures: Told) -> None:
     before, found, rest = text.partition(BEGIN)
     _, closed, after = rest.partition(END)
     if found and closed:
-        README.write_text(f"{before}{BEGIN}\n{table(figures)}\n{END}{after}")
+        README.write_text(f"{before}{BEGIN}\n{table(read())}\n{END}{after}")
 
 
 def table(figures: Told) -> str:

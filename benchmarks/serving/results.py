@@ -77,9 +77,14 @@ class Results:
 
         return table(self, contestants)
 
+    def section(self, contestants: Sequence[Contestant]) -> str:
+        """The README's: the table of those that were measured, and the goals."""
+        from benchmarks.serving.goals import goals
+
+        return f"{self.table([one for one in contestants if one.name in self.figures])}\n\n{goals(self)}"
+
     def write(self, contestants: Sequence[Contestant]) -> None:
         """JSON, plot, and the README's section."""
-        from benchmarks.serving.goals import goals
         from benchmarks.serving.plot import plot
 
         FOLDER.mkdir(exist_ok=True)
@@ -91,7 +96,7 @@ class Results:
         FILE.write_text(json.dumps(told, indent=1) + "\n")
         present = [contestant for contestant in contestants if contestant.name in self.figures]
         plot(self, present, PLOT)
-        into_readme(f"{self.table(present)}\n\n{goals(self)}")
+        into_readme(self.read().section(present))
 
 
 def into_readme(section: str) -> None:

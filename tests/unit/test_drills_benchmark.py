@@ -35,25 +35,27 @@ def test_keep__totals_tell_wrong_and_harmful(results: Path) -> None:
             "drift_back/1": outcome(right=False, harms=("a good version was rolled back",)),
         },
         {"bad_release/1": outcome()},
+        "now",
     )
     told = json.loads(results.read_text())
     assert told["totals"] == {"played": 3, "right": 1, "harmful": 1, "share_right": 0.333}
     assert list(told["through_prefect"]) == ["bad_release/1"]
+    assert "3 of 3 were played by the code of the loop at the last count, `now`" in drills.section(told)
 
 
-def test_table__names_the_seeds_that_went_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drills, "code_of_the_loop", lambda: "now")
+def test_table__names_the_seeds_that_went_wrong() -> None:
     table = drills.table(
         {
             "bad_release/1": outcome(code="before"),
             "bad_release/12": outcome(right=False),
             "drift_back/3": outcome(right=False, harms=("a bad version was kept",)),
-        }
+        },
+        "now",
     )
     assert "| `bad_release` | 2 | 1 | 1 (12) | 0 |" in table
     assert "| `drift_back` | 1 | 0 | 1 (3) | 1 (3) |" in table
     assert "| `sensor_stuck` | 0 | 0 | 0 | 0 |" in table
-    assert "2 of 3 were played by the code of the loop as it is now" in table
+    assert "2 of 3 were played by the code of the loop at the last count, `now`" in table
 
 
 def test_code_of_the_loop__is_what_decides_and_not_what_starts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

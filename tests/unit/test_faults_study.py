@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.drift import develop, noise, registered, results
+from benchmarks.drift import develop, noise, page, registered, results, years
 from benchmarks.drift.calibrate import calibrated
 from benchmarks.drift.counted import Counted, counted
 from benchmarks.drift.injections import Injection, injected
@@ -180,3 +180,29 @@ def test_puts__finds_in_the_quiet_area_what_the_loud_one_hides_and_asks_only_wee
     assert quiet == 1.0
     assert loud < 0.5
     assert "| level | 100.0 | 100.0 |" in develop.table(thresholds(), done[0])
+
+
+def test_years__count_every_alarm_in_its_year_and_none_elsewhere() -> None:
+    ours = {
+        "alarms": ["NYC week to 2012-07-15: scale-14 1.09 times its threshold", "SCL week to 2017-01-15: level-14 1.16 times its threshold"],
+        "excluded": ["NYC 2017-01-01..2017-12-31: 7% of its hours are missing"],
+    }  # fmt: skip
+
+    counts, lines = years.by_year(ours), years.table(ours).splitlines()
+
+    assert (counts["NYC", "2012-01-01", "2012-12-31"], counts["SCL", "2016-07-01", "2017-06-30"]) == (1, 1)
+    assert sum(counts.values()) == 2
+    assert len(counts) == 11 * 11 + 7 * 2 - 1
+    assert "| NYC | 0 | 0 | 0 | 0 | 0 | 1 | 0 | 0 | 0 | 0 | – | 0.1 |" in lines
+    assert lines[-1].startswith("2 false alarms in 134 counted years of areas: 132 with 0, 2 with 1,")
+    with pytest.raises(ValueError, match="no counted year"):
+        years.by_year(ours | {"alarms": ["NYC week to 2017-07-15: scale-14 1.09 times its threshold"]})
+
+
+def test_page__says_who_was_asked_about_fewer_weeks() -> None:
+    whole, part = ({"name": name, "entity_years": told} for name, told in (("A", 109.4), ("B", 6.9)))
+
+    (told,) = page.asked({"entity_years": 109.4, "contestants": [whole, part]})
+
+    assert "B spoke about 6.9 of the 109.4 entity-years alone" in told
+    assert page.asked({"entity_years": 109.4, "contestants": [whole]}) == []
