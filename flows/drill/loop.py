@@ -30,8 +30,6 @@ ACTS: dict[str, Callable[[Installation, pd.Timestamp, acting.Request], Acted]] =
     "retrain": acting.retrain,
     "recalibrate": recalibrate,
 }
-ASKED_FOR = ("rollback", "retrain")
-FLAPS = pd.Timedelta(days=10)  # for so long an alert that flaps goes on asking
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,8 @@ class Loop:
         note_outcome(self.place, seen, now.to_pydatetime())
         self._set_aside(seen, moment)
         acted = act(self.place, seen.verdict.action, now, f"breach.{seen.verdict.action}")
-        self._be_asked(now)
+        for action, reason in self.script.asks(moment):
+            act(self.place, action, now, reason)
         return Look(now, seen, acted, failed)
 
     def _set_aside(self, seen: Judgement, moment: datetime) -> None:
@@ -113,14 +112,6 @@ class Loop:
         if release is not None and release.at <= moment and self.released is None:
             self.released = bad_version(self.place, moment, release.scale)
             promote(self.place, pd.Timestamp(moment).tz_convert("UTC"), self.released, "demand needs it today", force=True)
-
-    def _be_asked(self, now: pd.Timestamp) -> None:
-        """An alert that flaps asks for everything, again and again; each request looks for itself."""
-        begin = pd.Timestamp(self.script.begin)
-        if self.script.requests and begin <= now < begin + FLAPS:
-            for number in range(self.script.requests):
-                for action in ASKED_FOR:
-                    act(self.place, action, now, f"alert {number}")
 
 
 def act(place: Installation, action: str, now: pd.Timestamp, reason: str) -> Acted | str | None:

@@ -11,7 +11,7 @@ from flows.demo.scenario import Scenario
 from flows.demo.stage import Stage, clean
 from flows.drill.course import Course
 from flows.drill.script import TRAIN_AT, Script
-from model_code.errors import ConfigurationError, EvenkeelError
+from model_code.errors import EvenkeelError
 
 
 class Staged(Scenario):
@@ -29,27 +29,46 @@ class Staged(Scenario):
 
 
 class StagedDirector(Director):
-    """Takes the steps of a turn one by one: what cannot be refreshed is what some drills are about, and a turn is red then."""
+    """Takes the steps of a turn one by one: what cannot be refreshed is what some drills are about, and a turn is red then.
+
+    After a look and what it started, what an alert that flaps asks for: each a run of that action's deployment.
+    """
+
+    def __init__(self, stage: Stage, scenario: Staged, console: Console) -> None:
+        super().__init__(stage, scenario, console)
+        self._script = scenario.script
+
+    def _look(self, now: datetime) -> dict[str, Any]:
+        verdict = super()._look(now)
+        for action, reason in self._script.asks(now):
+            self._be_asked(action, now, reason)
+        return verdict
+
+    def _be_asked(self, action: str, now: datetime, reason: str) -> None:
+        try:
+            self._stage.run(action, now, reason=reason)
+        except EvenkeelError as error:
+            self._tell(now, f"{action}, asked by {reason}, failed: {error}")
 
     def _turn(self, now: datetime) -> dict[str, Any]:
         try:
             self._stage.run("refresh", now)
         except EvenkeelError as error:
-            self._console.print(f"[dim]{now:%d %b}[/dim]  not refreshed: {error}"[:220], highlight=False, soft_wrap=True)
+            self._tell(now, f"not refreshed: {error}")
         self._stage.run("forecast", now)
         verdict: dict[str, Any] = self._stage.run("monitor", now)
         return verdict
+
+    def _tell(self, now: datetime, text: str) -> None:
+        self._console.print(f"[dim]{now:%d %b}[/dim]  {text}"[:220], highlight=False, soft_wrap=True)
 
 
 def play(script: Script, home: Path, console: Console) -> Course:
     """Play a script on a stack of its own, which is ended afterwards.
 
     Raises:
-        ConfigurationError: The script asks on its own for acts, which only the drill below Prefect does.
         EvenkeelError: A run did not complete.
     """
-    if script.requests:
-        raise ConfigurationError(f"{script.name} is not played through Prefect", hint="leave PREFECT=1 away")
     *_, end = script.looks()
     scenario = Staged(script=script, train_at=TRAIN_AT, end=end, bad_release=script.release, level_shift=None)
     stage = Stage(clean(home), scenario)

@@ -13,6 +13,8 @@ from model_code.spec import Spec
 TRAIN_AT = datetime.fromisoformat("2014-07-01T02:00:00+10:00")
 LOOK_AT = timedelta(hours=2)  # after midnight, when the day before is told
 DAY = timedelta(days=1)
+FLAPS = timedelta(days=10)  # for so long an alert that flaps goes on asking
+ASKED_FOR = ("rollback", "retrain")
 LOCAL = timezone(timedelta(hours=10))  # the data's own zone
 
 
@@ -39,6 +41,12 @@ class Script(Spec):
         """The moments of looking, a day apart."""
         for day in range(-self.lead_in, self.days):
             yield self.begin + day * DAY + LOOK_AT
+
+    def asks(self, moment: datetime) -> Iterator[tuple[str, str]]:
+        """What an alert that flaps asks for after a look, again and again: action and reason; each request looks for itself."""
+        if self.begin <= moment < self.begin + FLAPS:
+            for number in range(self.requests):
+                yield from ((action, f"alert {number}") for action in ASKED_FOR)
 
     def write_world(self, path: Path) -> Path:
         """Write the world file that the embedded source reads (EVENKEEL_WORLD_FILE)."""

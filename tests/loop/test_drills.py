@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from flows.demo.scenario import USECASE
+from flows.drill import __main__ as program
 from flows.drill.checks import Outcome, check
 from flows.drill.course import Course
 from flows.drill.draws import DRAWS, draw
@@ -46,6 +47,23 @@ def test_drill__truth_that_is_a_week_late_is_waited_for(started: Path, tmp_path:
     script = draw("truth_delayed", 1).model_copy(update={"lead_in": 2, "days": 13})
     _, outcome = played(started, tmp_path, script)
     assert outcome.right, told(outcome)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("days", "right"), [(1, False), (6, True)], ids=["no time to roll back", "in time"])
+def test_main__tells_by_its_exit_code_whether_the_end_is_right(
+    days: int, right: bool, started: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = draw("bad_release", 3).model_copy(update={"lead_in": 1, "days": days})
+    monkeypatch.setattr(program, "draw", lambda name, seed: script)
+    monkeypatch.setattr(program, "begun", lambda: started)
+    monkeypatch.setattr("sys.argv", ["drill", "bad_release", "--seed", "3", "--home", str(tmp_path / "home")])
+
+    code, told = program.main(), capsys.readouterr().out
+
+    assert code == (0 if right else 1)
+    assert ("NOT  one rollback: 0" in told) == (not right)
+    assert f"bad_release 3: {'right' if right else 'WRONG'}" in told
 
 
 def held(script: Script) -> list[Entry]:

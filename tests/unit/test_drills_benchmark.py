@@ -7,7 +7,8 @@ import pytest
 
 from benchmarks import drills
 from benchmarks.staged_drills import outcome_of, play_staged, staged_of
-from flows.drill.draws import DRAWS
+from flows.drill.draws import DRAWS, draw
+from flows.drill.script import DAY, LOOK_AT
 
 
 @pytest.fixture
@@ -98,8 +99,17 @@ def test_play_all__begins_none_when_the_time_is_up() -> None:
     assert list(play_staged([("bad_release", 1)], minutes=0.0)) == []
 
 
-def test_staged_of__all_but_what_asks_for_acts_by_itself() -> None:
-    assert set(DRAWS) - {name for name, _ in staged_of(DRAWS)} == {"flapping_metric"}
+def test_staged_of__every_drill_once() -> None:
+    assert staged_of(DRAWS) == [(name, 1) for name in DRAWS]
+
+
+def test_asks__for_ten_days_from_the_begin_on() -> None:
+    script = draw("flapping_metric", 1)
+    asked = [(moment, *asked) for moment in script.looks() for asked in script.asks(moment)]
+    assert len(asked) == 60
+    assert {action for _, action, _ in asked} == {"rollback", "retrain"}
+    assert (asked[0][0] - script.begin, asked[-1][0] - script.begin) == (LOOK_AT, 9 * DAY + LOOK_AT)
+    assert not any(list(draw(name, 1).asks(draw(name, 1).begin)) for name in DRAWS if name != "flapping_metric")
 
 
 def test_outcome_of__exit_code_findings_and_harms() -> None:
@@ -119,9 +129,9 @@ def test_told_of__names_what_went_wrong_through_prefect() -> None:
     assert drills.told_of({}) == ""
 
 
-def test_play_staged__one_that_stops_by_itself_is_told_and_has_no_outcome(capsys: pytest.CaptureFixture[str]) -> None:
-    assert list(play_staged([("flapping_metric", 1)])) == []
-    assert (
-        "flapping_metric/1 stopped with 2: the drill stopped: flapping_metric is not played through Prefect"
-        in capsys.readouterr().out
-    )
+def test_play_staged__one_that_stops_by_itself_is_told_and_has_no_outcome(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENKEEL_SCRAPE_SECONDS", "often")
+    assert list(play_staged([("bad_release", 1)])) == []
+    assert "bad_release/1 stopped with 2: " in capsys.readouterr().out
