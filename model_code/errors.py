@@ -114,10 +114,48 @@ class RolloutError(EvenkeelError):
 
 
 class InvalidRequest(EvenkeelError):
-    """A caller's input is wrong; the message names the field."""
+    """A caller's input is wrong; the message names the field.
+
+    Args:
+        message: What is wrong and where.
+        hint: What the caller can do about it.
+        field: The field's name; None where the request as a whole is wrong.
+    """
 
     status = 422
     title = "Invalid request"
+
+    def __init__(self, message: str, *, hint: str = "", field: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.field = field
+
+
+class WrongValue(InvalidRequest):
+    """One value among a caller's rows is wrong.
+
+    Args:
+        message: What is wrong with it, without its row.
+        row: Number of the row, the first is 0.
+        field: Whose value it is: a feature's name, or `lead`.
+
+    Example:
+        >>> WrongValue("feature load is 5000", row=2, field="load").counted_from(100).message
+        'row 102: feature load is 5000'
+    """
+
+    def __init__(self, message: str, *, row: int, field: str, hint: str = "") -> None:
+        super().__init__(f"row {row}: {message}", hint=hint, field=field)
+        self.row = row
+        self.name = field
+        self._told = message
+
+    def counted_from(self, first_row: int) -> "WrongValue":
+        """The same of rows that stand behind others: the first of them has this number."""
+        return self.at(self.row + first_row)
+
+    def at(self, row: int) -> "WrongValue":
+        """The same of the row with this number."""
+        return WrongValue(self._told, row=row, field=self.name, hint=self.hint)
 
 
 class NotReady(EvenkeelError):

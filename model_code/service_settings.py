@@ -55,10 +55,12 @@ class ServiceSettings(SettingsGroup):
         8_388_608,
         ge=1_024,
         le=1_073_741_824,
-        description="Largest body of /predict and infer, in bytes. Default: 10,000 wide rows.",
+        description="Largest body of /predict, /forecast and infer, in bytes. Default: 10,000 wide rows.",
     )
     max_rows: int = Field(
-        10_000, ge=1, description="Most rows of /predict and infer. Default: about a second's work; /batch takes more."
+        10_000,
+        ge=1,
+        description="Most rows of /predict, infer, and features given to /forecast. Default: about a second's work; /batch takes more.",
     )
     max_batch_bytes: int = Field(
         1_073_741_824,
@@ -77,6 +79,12 @@ class ServiceSettings(SettingsGroup):
         description="Forecasts from the store in work in one worker. Default: below the server's time limit on one core.",
     )
     max_batches: int = Field(2, ge=1, description="Batches in work in one worker. Default: bounded by memory.")
+    body_seconds: float = Field(
+        30.0,
+        gt=0,
+        le=600,
+        description="Seconds for which the body of a request is waited for, of /batch its next part. Default: one that trickles in holds a place that others need.",
+    )
     warm_forecasts: bool = Field(
         True,
         description="Whether a model service reads what forecasts need right after its start. Default: yes, the first forecast is then as fast as the next; no saves about 100 MB where only rows are asked.",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from model_code.calibration import Bounds, Calibration
-from model_code.errors import BundleError, InvalidRequest
+from model_code.errors import BundleError, InvalidRequest, WrongValue
 from model_code.models.base import LARGEST
 from model_code.usecase import UseCaseSpec
 
@@ -47,7 +47,7 @@ class Answering:
                 classification, or a horizon of one step.
 
         Raises:
-            InvalidRequest: A wrong shape, an infinite feature, or a lead time that is no step of the horizon.
+            InvalidRequest: A wrong shape; as WrongValue: an infinite feature, or a lead time that is no step of the horizon.
             BundleError: The model gave what cannot be an answer.
         """
         if matrix.ndim != 2 or matrix.shape[1] != len(self._columns) or matrix.dtype != np.float64:
@@ -65,7 +65,7 @@ class Answering:
                 raise self._too_large(matrix)
         step = 0 if lead is None else int(lead[0])
         if not 0 <= step < self._steps:
-            raise self._no_step(step, step)
+            raise self._no_step(0, step)
         told = predict(matrix)
         if told.shape != (1,) or not math.isfinite(value := float(told[0])):
             raise self._no_answer("missing or infinite values")
@@ -81,7 +81,8 @@ class Answering:
             raise self._too_large(matrix)
         lead = np.zeros(len(matrix), dtype=np.int64) if lead is None else lead
         if len(lead) and not 0 <= lead.min() <= lead.max() < self._steps:
-            raise self._no_step(lead.min(), lead.max())
+            wrong = int(np.flatnonzero((lead < 0) | (lead >= self._steps))[0])
+            raise self._no_step(wrong, int(lead[wrong]))
         value = predict(matrix)
         if value.shape != lead.shape or not np.isfinite(value).all():
             raise self._no_answer("missing or infinite values")
@@ -92,13 +93,13 @@ class Answering:
             raise _no_interval()
         return Predicted(value, lower, upper)
 
-    def _too_large(self, matrix: np.ndarray) -> InvalidRequest:
-        bad = (np.abs(matrix) > LARGEST).any(axis=0)
-        names = ", ".join(name for name, too_large in zip(self._columns, bad, strict=True) if too_large)
-        return InvalidRequest(f"infinite or too large: feature {names}", hint="a value that is not known is NaN")
+    def _too_large(self, matrix: np.ndarray) -> WrongValue:
+        row, column = (int(place) for place in np.argwhere(np.abs(matrix) > LARGEST)[0])
+        name = self._columns[column]
+        return WrongValue(f"infinite or too large: feature {name}", row=row, field=name, hint="a value that is not known is NaN")
 
-    def _no_step(self, first: int, last: int) -> InvalidRequest:
-        return InvalidRequest(f"lead from {first} to {last}", hint=f"steps are 0 to {self._steps - 1}")
+    def _no_step(self, row: int, step: int) -> WrongValue:
+        return WrongValue(f"lead {step} is no step", row=row, field="lead", hint=f"steps are 0 to {self._steps - 1}")
 
     def _no_answer(self, what: str) -> BundleError:
         return BundleError(f"the {self._family} model answered with {what}", hint="roll back")

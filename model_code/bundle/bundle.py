@@ -144,7 +144,7 @@ class Bundle:
         """Refuse rows (n, k) with values that are not believable: for features that a caller gives, not the store's own.
 
         Raises:
-            InvalidRequest: Names the column, the row (the first is 0), the value and the range that is believed.
+            WrongValue: Names the column, the row (the first is 0), the value and the range that is believed.
         """
         self._ranges.check(matrix)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from model_code.bundle.answers import Divide, Predicted
 from model_code.bundle.bundle import Bundle
-from model_code.errors import BundleError, InvalidRequest
+from model_code.errors import BundleError, InvalidRequest, WrongValue
 from model_code.models import Model
 from model_code.models.base import as_matrix
 from model_code.routing import Routing
@@ -117,6 +117,9 @@ def _apart(
     told = Predicted(*(np.empty(len(matrix)) for _ in range(3)))
     for part in parts.values():
         mine = np.array([each is part for each in answering])
-        answer = part.predict_rows(matrix[mine], None if lead is None else lead[mine], divide=divide)
+        try:
+            answer = part.predict_rows(matrix[mine], None if lead is None else lead[mine], divide=divide)
+        except WrongValue as error:
+            raise error.at(int(np.flatnonzero(mine)[error.row])) from None
         told.value[mine], told.lower[mine], told.upper[mine] = answer.value, answer.lower, answer.upper
     return told

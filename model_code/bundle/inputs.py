@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from model_code.errors import InvalidRequest
+from model_code.errors import InvalidRequest, WrongValue
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +61,8 @@ class Ranges:
         """Refuse rows (n, k) with a value out of its column's range; NaN (not known) is always allowed.
 
         Raises:
-            InvalidRequest: Names the column, the row (the first is 0), the value and the range.
+            WrongValue: Names the column, the row (the first is 0), the value and the range.
+            InvalidRequest: The rows have another shape.
         """
         if matrix.ndim != 2 or matrix.shape[1] != len(self._names):
             raise InvalidRequest(f"rows of shape {matrix.shape}", hint=f"(n, {len(self._names)})")
@@ -74,9 +75,11 @@ class Ranges:
             row, column = (int(place) for place in np.argwhere(outside)[0])
             raise self._refused(row, column, float(matrix[row, column]))
 
-    def _refused(self, row: int, column: int, value: float) -> InvalidRequest:
-        return InvalidRequest(
-            f"row {row}: feature {self._names[column]} is {value:g}, out of {self._low[column]:g} to {self._high[column]:g}",
+    def _refused(self, row: int, column: int, value: float) -> WrongValue:
+        return WrongValue(
+            f"feature {self._names[column]} is {value:g}, out of {self._low[column]:g} to {self._high[column]:g}",
+            row=row,
+            field=self._names[column],
             hint="in which unit was the model trained? a value that is not known is null",
         )
 

@@ -67,7 +67,9 @@ def encode(record: Kept) -> bytes:
     """
     names = (record.request_id, record.asked_by, *(record.entity or ()))
     if any("\0" in name for name in names):
-        raise InvalidRequest("a text holds a null character", hint="the store cannot keep it; leave it out")
+        raise InvalidRequest(
+            "a text holds a null character", hint="the store cannot keep it; leave it out", field=_with_null(record)
+        )
     values = array("d", record.value)
     if not math.isfinite(sum(values)) and not all(map(math.isfinite, values)):
         raise InvalidRequest("a predicted value is not a finite number", hint="check the features that were given")
@@ -78,6 +80,11 @@ def encode(record: Kept) -> bytes:
     if len(message) > MAX_BYTES:
         raise InvalidRequest(f"a record of {len(message)} bytes", hint="keep a batch in smaller chunks")
     return message
+
+
+def _with_null(record: Kept) -> str:
+    fields = {"request_id": record.request_id, "asked_by": record.asked_by}
+    return next((name for name, text in fields.items() if "\0" in text), "entity")
 
 
 def check(record: Kept) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 from model_code.bundle import Bundle
 from model_code.cases import build_features
 from model_code.data.known import Known
-from model_code.errors import EvenkeelError, InvalidRequest, TooLittleData
+from model_code.errors import EvenkeelError, InvalidRequest, TooLittleData, WrongValue
 from model_code.models.base import as_matrix
 from model_code.origins import check_origin, entities_at, latest_origin, target_rows
 from model_code.usecase import UseCaseSpec
@@ -169,8 +169,8 @@ def _values(row: GivenFeatures, number: int, columns: Iterable[str]) -> list[flo
 def _check_ranges(bundle: Bundle, matrix: np.ndarray) -> None:
     try:
         bundle.check_ranges(matrix)
-    except InvalidRequest as error:
-        raise WrongField(error.message, field="features", hint=error.hint) from error
+    except WrongValue as error:
+        raise WrongField(error.message, field=f"features.{error.row}.values.{error.name}", hint=error.hint) from error
 
 
 def _wrong(number: int, name: str, what: str, hint: str) -> WrongField:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import numpy as np
 
 from model_code.bundle import Predicted
-from model_code.errors import InvalidRequest
+from model_code.errors import WrongValue
 from services.forecaster.batch import (
     Answers,
     BatchLimits,
@@ -14,16 +14,15 @@ from services.forecaster.batch import (
     FileKind,
     Layout,
     answer_batch,
-    counted_from,
     kind_of,
     kind_wanted,
 )
-from services.forecaster.exchange import BODY_SECONDS, Exchange
+from services.forecaster.exchange import Exchange
 from services.forecaster.handler import Question
 from services.forecaster.identity import new_id
-from services.forecaster.predict import given_id
-from services.forecaster.problems import BodyTooLarge, SlowRequest
+from services.forecaster.problems import BodyTooLarge, WrongField
 from services.forecaster.running import Running
+from services.forecaster.told_origin import check_origin
 from services.forecaster.watcher import Serving
 
 
@@ -40,10 +39,10 @@ async def answer_batches(exchange: Exchange, running: Running, asker: str) -> No
         exchange.check_head(limits.bytes)
     except BodyTooLarge as error:
         raise BodyTooLarge(error.message, field="body", hint="send it in several files") from error
-    exchange.request_id = given_id(exchange) or new_id()
+    exchange.request_id = exchange.given_id() or new_id()
     serving = running.serving()
     answer = _answers(exchange, running, asker, serving)
-    answered = await answer_batch(_body(exchange), given, wanted, layout_of(serving), answer, limits)
+    answered = await answer_batch(_body(exchange, running.limits.body_seconds), given, wanted, layout_of(serving), answer, limits)
     headers = {
         "content-type": media(answered.kind),
         "content-length": str(answered.size),
@@ -93,9 +92,11 @@ def _answers(exchange: Exchange, running: Running, asker: str, serving: Serving)
             first_row=chunk.first_row + start,
         )
         try:
+            if question.origin is not None:
+                _check_origin(question.origin, serving, running)
             return await running.handler.answer(question, serving)
-        except InvalidRequest as error:
-            raise counted_from(start, error) from error.__cause__
+        except WrongValue as error:
+            raise error.counted_from(start) from error.__cause__
 
     async def answer(chunk: Chunk) -> Predicted:
         ends = _ends(chunk)
@@ -111,6 +112,13 @@ def _answers(exchange: Exchange, running: Running, asker: str, serving: Serving)
     return answer
 
 
+def _check_origin(origin: int, serving: Serving, running: Running) -> None:
+    try:
+        check_origin(origin, serving.bundle.spec, running.present())
+    except WrongField as error:
+        raise WrongValue(error.message, row=0, field="origin", hint=error.hint) from error
+
+
 def _ends(chunk: Chunk) -> list[int]:
     """Where runs of rows with one origin end."""
     if chunk.origin is None:
@@ -119,14 +127,10 @@ def _ends(chunk: Chunk) -> list[int]:
     return [*changes.tolist(), len(chunk.matrix)]
 
 
-async def _body(exchange: Exchange) -> AsyncIterator[bytes]:
+async def _body(exchange: Exchange, seconds: float) -> AsyncIterator[bytes]:
     more = True
     while more:
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                part, more = await exchange.chunk()
-        except TimeoutError as error:
-            raise SlowRequest(f"nothing of the body arrived for {BODY_SECONDS:g} s", hint="send it at once") from error
+        part, more = await exchange.chunk(seconds)
         yield part
 
 

@@ -79,13 +79,14 @@ class Door:
         except Disconnected:
             exchange.status = 499
         except EvenkeelError as error:
+            if error.status == 500:  # a caller is told that the log tells more
+                logger.error("request %s failed: %s", exchange.identified(), error, extra={"request_id": exchange.request_id})
             await self._refuse(exchange, error)
         except asyncio.CancelledError:
             exchange.status = exchange.status or 499
             raise
         except Exception:
-            known = {"request_id": exchange.request_id} if exchange.request_id else {}
-            logger.exception("request %s failed", exchange.request_id or "without id", extra=known)
+            logger.exception("request %s failed", exchange.identified(), extra={"request_id": exchange.request_id})
             await self._refuse(exchange, EvenkeelError("the request failed", hint="the service's log tells why"))
         finally:
             running.telemetry.answered(route, exchange.status, (time.perf_counter_ns() - exchange.arrived) / 1e9)

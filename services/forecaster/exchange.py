@@ -7,7 +7,9 @@ from typing import Any
 
 from model_code.errors import EvenkeelError
 from services.forecaster.extensions import CLOSE, WHOLE
-from services.forecaster.problems import BodyTooLarge, SlowRequest, UnsupportedMedia, problem_of
+from services.forecaster.identity import REQUEST_ID, new_id
+from services.forecaster.passing import Passing
+from services.forecaster.problems import BodyTooLarge, SlowRequest, UnsupportedMedia, WrongField, problem_of
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -16,7 +18,6 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
-BODY_SECONDS = 30.0  # a body that trickles in holds a place that others need
 JSON = (b"content-type", b"application/json")
 PROBLEM = (b"content-type", b"application/problem+json")
 
@@ -31,7 +32,7 @@ class Exchange:
     Attributes:
         arrived: When the request's head was read, `time.perf_counter_ns()`.
         status: Status of the answer; 0 before there is one.
-        request_id: The caller's id or one of ours; empty until it is known.
+        request_id: The caller's id or one of ours; empty until it is known, see `identified`.
         closing: Whether the answer asks the caller to open a new connection (the service drains).
     """
 
@@ -53,27 +54,51 @@ class Exchange:
                 return value
         return None
 
-    async def body(self, limit: int) -> bytes:
-        """The whole body.
+    def given_id(self) -> str | None:
+        """The id that the caller gave in the header, if it is one.
 
         Raises:
-            BodyTooLarge: It has more than `limit` bytes; no more than that is ever held.
+            WrongField: It has other characters than printable ASCII, or too many.
+        """
+        found = self.header(b"x-request-id")
+        if found is None:
+            return None
+        if not REQUEST_ID.fullmatch(found):
+            raise WrongField("x-request-id is not 1 to 200 printable characters", field="x-request-id", hint="give another one")
+        return found.decode("ascii")
+
+    def identified(self) -> str:
+        """The request's id; where none is known yet it is the header's, or else a new one."""
+        if not self.request_id:
+            found = self.header(b"x-request-id")
+            self.request_id = found.decode("ascii") if found is not None and REQUEST_ID.fullmatch(found) else new_id()
+        return self.request_id
+
+    async def body(self, limit: int, seconds: float) -> bytes:
+        """The whole body.
+
+        Args:
+            limit: How many bytes it may have; no more are ever held.
+            seconds: How long it is waited for.
+
+        Raises:
+            BodyTooLarge: It has more bytes.
             SlowRequest: It does not arrive in time.
             UnsupportedMedia: It is compressed.
             Disconnected: The caller left.
         """
         self.check_head(limit)
-        message = await self._receive()
-        if not message.get("more_body", False) and message["type"] == "http.request":
-            body: bytes = message.get("body", b"")
+        if self._whole is not None:  # our server has all of it: there is nothing to wait for
+            body: bytes = (await self._receive()).get("body", b"")
             if len(body) > limit:
                 raise _too_large(limit)
             return body
         try:
-            async with asyncio.timeout(BODY_SECONDS):
-                return await self._rest(message, limit)
+            async with asyncio.timeout(seconds):
+                return await self._parts(limit)
         except TimeoutError as error:
-            raise SlowRequest(f"the body did not arrive within {BODY_SECONDS:g} s", hint="send it at once") from error
+            self.closing = True  # what is still to come is not waited for
+            raise SlowRequest(f"the body did not arrive within {seconds:g} s", hint="send it at once") from error
 
     def check_head(self, limit: int) -> None:
         """Refuse by the headers alone what is declared too large or compressed."""
@@ -83,28 +108,34 @@ class Exchange:
             if key == b"content-encoding" and value.lower() != b"identity":
                 raise UnsupportedMedia(f"content encoding {_shown(value)}", hint="send the body as it is")
 
-    async def chunk(self) -> tuple[bytes, bool]:
+    async def chunk(self, seconds: float) -> tuple[bytes, bool]:
         """The next part of the body, and whether there is more.
 
         Raises:
+            SlowRequest: It does not arrive in that time.
             Disconnected: The caller left.
         """
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._part()
+        except TimeoutError as error:
+            self.closing = True
+            raise SlowRequest(f"nothing of the body arrived for {seconds:g} s", hint="send it at once") from error
+
+    async def _part(self) -> tuple[bytes, bool]:
         message = await self._receive()
         if message["type"] == "http.disconnect":
             raise Disconnected
         return message.get("body", b""), message.get("more_body", False)
 
-    async def _rest(self, message: Message, limit: int) -> bytes:
-        body = bytearray()
-        while True:
-            if message["type"] == "http.disconnect":
-                raise Disconnected
-            body += message.get("body", b"")
+    async def _parts(self, limit: int) -> bytes:
+        body, more = bytearray(), True
+        while more:
+            part, more = await self._part()
+            body += part
             if len(body) > limit:
                 raise _too_large(limit)
-            if not message.get("more_body", False):
-                return bytes(body)
-            message = await self._receive()
+        return bytes(body)
 
     async def answer(self, status: int, headers: Headers, body: bytes) -> None:
         """Send the whole answer, in one piece where the server can."""
@@ -121,8 +152,7 @@ class Exchange:
         await self._send({"type": "http.response.start", "status": status, "headers": self._headers(headers)})
 
     def _headers(self, headers: Headers) -> Headers:
-        if self.request_id:
-            headers.append((b"x-request-id", self.request_id.encode("ascii")))
+        headers.append((b"x-request-id", (self.request_id or self.identified()).encode("ascii")))
         if self.closing:
             headers.append(CLOSE)
         return headers
@@ -133,29 +163,13 @@ class Exchange:
 
     async def refuse(self, error: EvenkeelError) -> None:
         """Send the error as a problem document."""
-        body, extra = problem_of(error, self.request_id or None)
+        body, extra = problem_of(error, self.identified())
         await self.answer(error.status, [PROBLEM, *extra], body)
 
     def pass_on(self, body: bytes | None = None) -> tuple[Scope, Receive, Send]:
         """What another application answers this exchange with; `body` is read once more where it was read already."""
-        left: list[Message] = [] if body is None else [{"type": "http.request", "body": body, "more_body": False}]
-
-        async def receive() -> Message:
-            return left.pop() if left else await self._receive()
-
-        async def send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                self.status = message["status"]
-                headers = list(message.get("headers", []))
-                if self.request_id:
-                    headers = [pair for pair in headers if pair[0].lower() != b"x-request-id"]
-                    headers.append((b"x-request-id", self.request_id.encode("ascii")))
-                if self.closing:
-                    headers.append(CLOSE)
-                message = {**message, "headers": headers}
-            await self._send(message)
-
-        return self._scope, receive, send
+        passing = Passing(self, self._receive, self._send, body)
+        return passing.scope(self._scope), passing.receive, passing.send
 
 
 def _too_large(limit: int) -> BodyTooLarge:

@@ -3,16 +3,16 @@
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from model_code import logs
 from services.forecaster.exchange import App, Exchange
+from services.forecaster.handler import check_rows
+from services.forecaster.identity import new_id
 from services.forecaster.messages import ForecastRequest
-from services.forecaster.predict import given_id
 from services.forecaster.problems import UnsupportedMedia, WrongField
 from services.forecaster.running import Running
 
-MAX_BODY_BYTES = 1_048_576
 
-
-async def pass_forecast(app: App, exchange: Exchange, _running: Running, asker: str) -> None:
+async def pass_forecast(app: App, exchange: Exchange, running: Running, asker: str) -> None:
     """Check a forecast's request and hand it to the typed API.
 
     Raises:
@@ -23,20 +23,24 @@ async def pass_forecast(app: App, exchange: Exchange, _running: Running, asker: 
         raise UnsupportedMedia(
             f"the content type is {media[:60].decode('latin-1')!r}", hint="send application/json (curl: --json)"
         )
-    body = await exchange.body(MAX_BODY_BYTES)
+    body = await exchange.body(running.limits.body_bytes, running.limits.body_seconds)
     try:
         request = check_body(body)
     except WrongField:
         exchange.request_id = readable_id(body) or ""
         raise
     exchange.request_id = request.request_id or ""
-    in_header = given_id(exchange)  # a wrong one is refused also where the body has an id of its own
-    exchange.request_id = exchange.request_id or in_header or ""
+    in_header = exchange.given_id()  # a wrong one is refused also where the body has an id of its own
+    given = exchange.request_id or in_header
+    exchange.request_id = given or new_id()
+    if request.features is not None:
+        check_rows(len(request.features), running.limits.rows, "features")
     if request.asked_by == "anonymous" and asker != "anonymous":
         request = request.model_copy(update={"asked_by": asker})
-    if exchange.request_id:
-        request = request.model_copy(update={"request_id": exchange.request_id})
-    await app(*exchange.pass_on(request.model_dump_json(exclude_none=True).encode()))
+    if given:  # an id of ours is not looked up: nobody has asked with it before
+        request = request.model_copy(update={"request_id": given})
+    with logs.bound(request_id=exchange.request_id):
+        await app(*exchange.pass_on(request.model_dump_json(exclude_none=True).encode()))
 
 
 def check_body(body: bytes) -> ForecastRequest:

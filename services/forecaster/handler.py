@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import numpy as np
@@ -20,7 +20,6 @@ from services.keeping.keeper import Keeper
 
 INLINE_ROWS = 64  # more are predicted in a thread, so that other requests are not kept waiting
 MICROSECOND = timedelta(microseconds=1)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -135,23 +134,6 @@ class Handler:
         )
 
 
-def origin_of(told: str | None) -> int | None:
-    """Microseconds since the epoch of an origin with offset.
-
-    Raises:
-        WrongField: It is no such time.
-    """
-    if told is None:
-        return None
-    try:
-        origin = datetime.fromisoformat(told)
-        if origin.tzinfo is None:
-            raise ValueError("it has no offset from UTC")
-        return (origin - EPOCH) // MICROSECOND
-    except (ValueError, OverflowError) as error:
-        raise WrongField(f"origin {told[:60]!r}: {error}", field="origin", hint="such as 2026-01-31T00:00:00+01:00") from error
-
-
 def checked_lead(lead: np.ndarray | None, rows: int, spec: UseCaseSpec) -> np.ndarray | None:
     """The lead times of the rows, as the bundle takes them: one each where there is more than one to choose from.
 
@@ -187,13 +169,13 @@ def check_entities(entity: list[str] | None, rows: int, spec: UseCaseSpec) -> No
             )
 
 
-def check_rows(rows: int, most: int) -> None:
+def check_rows(rows: int, most: int, field: str = "rows") -> None:
     """Refuse no rows, and too many.
 
     Raises:
         InvalidRequest: With 422 for none, 413 for too many.
     """
     if not rows:
-        raise WrongField("there are no rows", field="rows", hint="give at least one")
+        raise WrongField("there are no rows", field=field, hint="give at least one")
     if rows > most:
-        raise TooManyRows(f"{rows} rows", field="rows", hint=f"at most {most} a request; /batch takes more")
+        raise TooManyRows(f"{rows} rows", field=field, hint=f"at most {most} a request; /batch takes more")

@@ -1,8 +1,10 @@
-"""Request ids where the caller gave none."""
+"""Request ids: what a caller may give as one, and ours where none was given."""
 
 import itertools
 import os
+import re
 
+REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,200}")  # printable ASCII: an id goes back in a header
 _process = os.urandom(12).hex()
 _count = itertools.count()
 

@@ -8,16 +8,16 @@ import msgspec
 import numpy as np
 
 from model_code.bundle import Predicted
-from model_code.errors import NotReady
+from model_code.errors import NotReady, WrongValue
 from services.forecaster.exchange import JSON, Exchange
-from services.forecaster.handler import Question, check_entities, check_rows, checked_lead, origin_of
-from services.forecaster.identity import new_id
-from services.forecaster.limits import Limits
-from services.forecaster.predict import REQUEST_ID, given_id, parsed
+from services.forecaster.handler import Question, check_entities, check_rows, checked_lead
+from services.forecaster.identity import REQUEST_ID, new_id
+from services.forecaster.predict import parsed
 from services.forecaster.problems import NoSuchRoute, WrongField, WrongMethod
 from services.forecaster.questions import encode
 from services.forecaster.running import Running
 from services.forecaster.tensors import WHOLE, Blobs, InferAnswer, InferRequest, Tensor, numbers, output, texts
+from services.forecaster.told_origin import origin_of
 from services.forecaster.watcher import Serving
 
 BINARY = b"inference-header-content-length"
@@ -67,16 +67,19 @@ async def answer_infer(exchange: Exchange, running: Running, asker: str) -> None
         EvenkeelError: Whatever is wrong with the request or the service.
     """
     header = exchange.header(BINARY)
-    request, blobs = parse(await exchange.body(running.limits.body_bytes), header)
+    request, blobs = parse(await exchange.body(running.limits.body_bytes, running.limits.body_seconds), header)
     if request.id and not REQUEST_ID.fullmatch(request.id.encode(errors="replace")):
         raise WrongField("id is not 1 to 200 printable characters", field="id", hint="give another one")
     if request.model_name not in (None, running.usecase):
         raise WrongField(f"model_name {request.model_name!r}", field="model_name", hint=f"the path says {running.usecase}")
-    in_header = given_id(exchange)
+    in_header = exchange.given_id()
     exchange.request_id = request.id or in_header or new_id()
     serving = running.serving()
-    question = question_of(request, blobs, serving, exchange, asker, running.limits)
-    predicted = await running.handler.answer(question, serving)
+    question = question_of(request, blobs, serving, exchange, asker, running)
+    try:
+        predicted = await running.handler.answer(question, serving)
+    except WrongValue as error:
+        raise WrongField(error.message, field=tensor_of(error.name, request), hint=error.hint) from error
     head, body = written(request, predicted, serving, exchange.request_id)
     headers = [JSON]
     if body:
@@ -101,7 +104,7 @@ def parse(body: bytes, header: bytes | None) -> tuple[InferRequest, Blobs]:
 
 
 def question_of(
-    request: InferRequest, blobs: Blobs, serving: Serving, exchange: Exchange, asker: str, limits: Limits
+    request: InferRequest, blobs: Blobs, serving: Serving, exchange: Exchange, asker: str, running: Running
 ) -> Question:
     """The rows of a request: one tensor `features` (n, k), or one tensor (n,) for each feature.
 
@@ -118,11 +121,10 @@ def question_of(
     blobs.check_end()
     lead, entity, origin = given.pop("lead", None), given.pop("entity", None), given.pop("origin", None)
     matrix = _matrix(given, columns)
-    check_rows(len(matrix), limits.rows)
+    check_rows(len(matrix), running.limits.rows)
     entities = entity if isinstance(entity, list) else None
     check_entities(entities, len(matrix), spec)
-    origins = set(origin) if isinstance(origin, list) else set()
-    if len(origins) > 1:
+    if isinstance(origin, list) and len(set(origin)) > 1:
         raise WrongField("rows have several origins", field="inputs.origin", hint="one origin a request")
     steps = None if not isinstance(lead, np.ndarray) else lead.reshape(-1).astype(np.int64)
     return Question(
@@ -132,9 +134,15 @@ def question_of(
         matrix=matrix,
         lead=checked_lead(steps, len(matrix), spec),
         entity=entities,
-        origin=origin_of(next(iter(origins), None)),
+        origin=origin_of(origin[0], spec, running.present()) if isinstance(origin, list) and origin else None,
         arrived=exchange.arrived,
     )
+
+
+def tensor_of(name: str, request: InferRequest) -> str:
+    """Where a feature or the lead time stands in the request: in a tensor of its name, or among all features."""
+    own = any(tensor.name == name for tensor in request.inputs)
+    return f"inputs.{name if own else 'features'}"
 
 
 def written(request: InferRequest, predicted: Predicted, serving: Serving, request_id: str) -> tuple[bytes, bytes]:

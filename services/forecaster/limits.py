@@ -17,6 +17,7 @@ class Limits:
         at_once: Requests in work; one more is answered 503.
         forecasts_at_once: Forecasts from the store in work or waiting for a thread.
         batches_at_once: Batches in work.
+        body_seconds: How long a body is waited for; of a batch, its next part.
         drain_seconds: How long a service that ends goes on answering with readiness off.
     """
 
@@ -27,6 +28,7 @@ class Limits:
     at_once: int
     forecasts_at_once: int
     batches_at_once: int
+    body_seconds: float
     drain_seconds: float
 
     @classmethod
@@ -40,5 +42,6 @@ class Limits:
             at_once=settings.max_concurrent,
             forecasts_at_once=settings.max_forecasts,
             batches_at_once=settings.max_batches,
+            body_seconds=settings.body_seconds,
             drain_seconds=settings.drain_seconds,
         )

@@ -34,7 +34,7 @@ class ForecastRequest(Message):
         None, ge=1, le=10_000, strict=True, description="How many steps to forecast. Default: the use case's whole horizon."
     )
     features: tuple[GivenFeatures, ...] | None = Field(
-        None, min_length=1, max_length=10_000, description="Answer for these; the store is not read. Default: computed from it."
+        None, min_length=1, description="Answer for these; the store is not read. Default: computed from it."
     )
     request_id: str | None = Field(
         None,

@@ -1,23 +1,23 @@
 """`POST /predict`: rows of features as JSON in, values with their intervals out."""
 
-import re
 from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
 import numpy as np
 
+from model_code.errors import WrongValue
 from services.forecaster.exchange import JSON, Exchange
-from services.forecaster.handler import Question, check_entities, check_rows, checked_lead, origin_of
+from services.forecaster.handler import Question, check_entities, check_rows, checked_lead
 from services.forecaster.identity import new_id
 from services.forecaster.packed import packed_floats
 from services.forecaster.problems import UnsupportedMedia, WrongField
 from services.forecaster.questions import Number, PredictAnswer, PredictRequest, decode_predict, encode
 from services.forecaster.running import Running
+from services.forecaster.told_origin import origin_of
 
 Message = TypeVar("Message")
 MANY_ROWS = 8  # fewer are listed sooner
-REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,200}")
 
 
 async def answer_predict(exchange: Exchange, running: Running, asker: str) -> None:
@@ -30,8 +30,8 @@ async def answer_predict(exchange: Exchange, running: Running, asker: str) -> No
     if media is not None and not media.startswith(b"application/json"):
         raise UnsupportedMedia("the content type is not application/json", hint="send JSON (curl: --json), or use /batch")
     limits = running.limits
-    request: PredictRequest = parsed(decode_predict, await exchange.body(limits.body_bytes))
-    in_header = given_id(exchange)  # refused where it is none, also where the body has another
+    request: PredictRequest = parsed(decode_predict, await exchange.body(limits.body_bytes, limits.body_seconds))
+    in_header = exchange.given_id()  # refused where it is none, also where the body has another
     exchange.request_id = request.request_id or in_header or new_id()
     serving = running.serving()
     spec = serving.bundle.spec
@@ -46,10 +46,14 @@ async def answer_predict(exchange: Exchange, running: Running, asker: str) -> No
         matrix=matrix_of(request.rows, serving.bundle.manifest.feature_columns),
         lead=checked_lead(lead, rows, spec),
         entity=request.entity,
-        origin=origin_of(request.origin),
+        origin=None if request.origin is None else origin_of(request.origin, spec, running.present()),
         arrived=exchange.arrived,
     )
-    predicted = await running.handler.answer(question, serving)
+    try:
+        predicted = await running.handler.answer(question, serving)
+    except WrongValue as error:
+        place = f"lead[{error.row}]" if error.name == "lead" else f"rows[{error.row}].{error.name}"
+        raise WrongField(error.message, field=place, hint=error.hint) from error
     interval = spec.task == "forecast"
     answer = PredictAnswer(
         usecase=spec.name,
@@ -62,20 +66,6 @@ async def answer_predict(exchange: Exchange, running: Running, asker: str) -> No
         upper=predicted.upper.tolist() if interval else None,
     )
     await exchange.answer(200, [JSON], encode(answer))
-
-
-def given_id(exchange: Exchange) -> str | None:
-    """The id that the caller gave in the header, if it is one.
-
-    Raises:
-        WrongField: It has other characters than printable ASCII, or too many.
-    """
-    found = exchange.header(b"x-request-id")
-    if found is None:
-        return None
-    if not REQUEST_ID.fullmatch(found):
-        raise WrongField("x-request-id is not 1 to 200 printable characters", field="x-request-id", hint="give another one")
-    return found.decode("ascii")
 
 
 def parsed(decode: Callable[[bytes], Message], body: bytes) -> Message:

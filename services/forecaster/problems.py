@@ -16,8 +16,7 @@ class WrongField(InvalidRequest):
     """
 
     def __init__(self, message: str, *, field: str, hint: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.field = field
+        super().__init__(message, hint=hint, field=field)
 
 
 class BodyTooLarge(WrongField):
@@ -39,6 +38,13 @@ class UnsupportedMedia(InvalidRequest):
 
     status = 415
     title = "Unsupported media type"
+
+
+class NoHttp(InvalidRequest):
+    """What arrived is no HTTP request."""
+
+    status = 400
+    title = "Bad request"
 
 
 class SlowRequest(InvalidRequest):
@@ -106,10 +112,17 @@ class Overloaded(NotReady):
         self.retry_after = retry_after
 
 
+class TookTooLong(EvenkeelError):
+    """There was no answer within the service's time limit."""
+
+    status = 504
+    title = "Took too long"
+
+
 RETRY_SECONDS = 5  # a service that is not ready, or whose store is down, is asked again no sooner
 
 
-def problem_of(error: EvenkeelError, request_id: str | None) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+def problem_of(error: EvenkeelError, request_id: str) -> tuple[bytes, list[tuple[bytes, bytes]]]:
     """The problem document, and the headers that go with it."""
     problem = Problem(
         title=error.title,
@@ -129,7 +142,7 @@ def problem_of(error: EvenkeelError, request_id: str | None) -> tuple[bytes, lis
     return problem.model_dump_json(exclude_none=True).encode(), headers
 
 
-def problem_response(error: EvenkeelError, request_id: str | None) -> Response:
+def problem_response(error: EvenkeelError, request_id: str) -> Response:
     """The error as an HTTP answer with its own status."""
     body, headers = problem_of(error, request_id)
     told = {key.decode(): value.decode() for key, value in headers}

@@ -16,6 +16,7 @@ from services.forecaster.limits import Limits
 from services.forecaster.memory import settle
 from services.forecaster.messages import ForecastAnswer, ForecastRequest, ModelAnswer
 from services.forecaster.telemetry import Answered, telemetry
+from services.forecaster.told_origin import EPOCH, MICROSECOND
 from services.forecaster.watcher import PointerWatcher, Serving
 from services.keeping.opening import open_keeper
 
@@ -60,6 +61,8 @@ class Running:
         )
         self.telemetry = Answered(self.usecase)
         self.draining = False
+        fixed = place.usecase.spec.present
+        self._fixed = None if fixed is None else (fixed - EPOCH) // MICROSECOND
         self._pinned = bool(settings.pin)
         self._spool_bytes = settings.spool_bytes
         self._warm = settings.warm_forecasts and place.usecase.spec.task == "forecast"
@@ -68,6 +71,10 @@ class Running:
         self._keeper = open_keeper(settings, self.usecase)
         self.handler = Handler(self._keeper, microseconds, PREDICT_THREADS, self.telemetry.kept)
         self._forecasts = Forecasts(place, self._keeper, clock, self.telemetry.kept)
+
+    def present(self) -> int:
+        """The moment to answer at, microseconds since the epoch: the use case's fixed present, else the clock's."""
+        return self._fixed or microseconds()
 
     def start(self) -> None:
         """Load the wanted bundle and follow the pointer from now on."""
@@ -104,14 +111,18 @@ class Running:
         refusing = self._keeper.standing.refusing
         return NOT_KEPT + refusing if refusing else ""
 
-    def forecast(self, request: ForecastRequest) -> ForecastAnswer:
+    def forecast(self, request: ForecastRequest, request_id: str = "") -> ForecastAnswer:
         """The answer; one bundle makes all of it.
+
+        Args:
+            request: The question.
+            request_id: Its id where the caller gave none. Default: a new one.
 
         Raises:
             EvenkeelError: See `Forecasts.answer`.
             NotReady: There is no bundle to answer with.
         """
-        return self._forecasts.answer(request, request.request_id or new_id(), self.serving())
+        return self._forecasts.answer(request, request.request_id or request_id or new_id(), self.serving())
 
     def model(self) -> ModelAnswer:
         """What serves, beside what should.

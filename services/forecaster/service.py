@@ -8,6 +8,7 @@ import bentoml
 from model_code.errors import EvenkeelError
 from model_code.settings import Settings
 from services.forecaster.door import Door
+from services.forecaster.identity import new_id
 from services.forecaster.messages import ForecastAnswer, ForecastRequest
 from services.forecaster.parent import end_with_parent
 from services.forecaster.problems import problem_response
@@ -46,18 +47,21 @@ class Forecaster:
     @bentoml.api(route="/forecast")  # type: ignore[untyped-decorator]
     def forecast(self, request: ForecastRequest, /, ctx: bentoml.Context) -> ForecastAnswer:
         """Forecast one entity or all at an origin; `{}` asks for all at the latest one. Kept before it is answered."""
+        request_id = request.request_id or ctx.request.headers.get("x-request-id") or new_id()  # the door's
         try:
-            answer = self.running.forecast(request)
+            answer = self.running.forecast(request, request_id)
             ctx.response.headers["x-request-id"] = answer.request_id
             return answer
         except EvenkeelError as error:
             problem = error
+            if error.status == 500:
+                logger.error("the forecast %s failed: %s", request_id, error)
         except Exception:
-            logger.exception("a forecast failed")
+            logger.exception("the forecast %s failed", request_id)
             problem = EvenkeelError("the forecast failed", hint="the service's log tells why")
         # The framework would hide the error behind a status of its own; an HTTP answer passes with the context's.
         ctx.response.status_code = problem.status
-        return cast(ForecastAnswer, problem_response(problem, request.request_id))
+        return cast(ForecastAnswer, problem_response(problem, request_id))
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:

@@ -12,6 +12,8 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from services.forecaster.extensions import CLOSE, WHOLE
+from services.forecaster.identity import new_id
+from services.forecaster.problems import NoHttp, problem_of
 
 HOT = "/predict"
 HOT_END = "/infer"
@@ -157,10 +159,24 @@ class ShortHttp(HttpToolsProtocol):
             cycle, app = self._begun
             self._begun = None
             if cycle.more_body or cycle.waiting_for_100_continue or cycle.disconnected:
+                cycle.scope.pop(WHOLE, None)  # type: ignore[misc]  # it is not whole yet: it is waited for
                 super()._start_asgi_task(cycle, app)
             else:
                 self._answer(cycle.run_asgi(app))
         self._reading = False
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, by a problem document, and close."""
+        body, _ = problem_of(NoHttp(msg.rstrip("."), hint="send HTTP/1.1"), request_id := new_id())
+        head = (
+            STATUS_LINE[NoHttp.status],
+            b"content-type: application/problem+json\r\n",
+            b"content-length: %d\r\n" % len(body),
+            b"x-request-id: %b\r\n" % request_id.encode("ascii"),
+            b"connection: close\r\n\r\n",
+        )
+        self.transport.write(b"".join((*head, body)))
+        self.transport.close()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         path = cycle.scope["path"]

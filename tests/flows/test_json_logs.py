@@ -13,6 +13,7 @@ from services.client import ForecastClient
 from tests.conftest import free_port
 from tests.flows.running import Runs
 from tests.flows.small import NAME, PRESENT, Stages
+from tests.services.lost_table import lost_table
 
 pytestmark = pytest.mark.full
 PORTS = ("prefect", "mlflow", "exporter", "bridge", "reports", "prometheus", "alertmanager", "service")
@@ -53,7 +54,7 @@ def test_stack__with_json_logs_writes_nothing_else(stack: LocalStack, place: Ins
         good = runs.complete("refresh", place, now=PRESENT.isoformat())
         bad = runs.end(runs.start("rollback", place, force=True))  # without a reason
     address = f"http://{place.settings.host}:{place.settings.service_port}"
-    with ForecastClient(address) as asked:
+    with ForecastClient(address) as asked, lost_table(place):  # a warning about this request, which is answered all the same
         asked.forecast(entity="north", origin=PRESENT.replace(minute=0), request_id="asked-once")
 
     stack.down()
@@ -66,6 +67,8 @@ def test_stack__with_json_logs_writes_nothing_else(stack: LocalStack, place: Ins
     assert {str(good.id), str(bad.id)} <= of_runs.keys()
     assert any("a forced rollback needs a reason" in str(line.get("error")) for line in told["worker"])
     assert any(line.get("usecase") == NAME and line.get("version") == "2" for line in told["service"])
+    about = [line for line in told["service"] if line.get("request_id") == "asked-once"]
+    assert ["could not be looked up" in str(line["message"]) for line in about] == [True]
     for part, lines in told.items():
         if part not in ("prometheus", "alertmanager"):
             assert all({"time", "level", "logger", "message"} <= line.keys() for line in lines), part

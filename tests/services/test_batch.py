@@ -266,7 +266,7 @@ def test_batch__a_row_that_the_bundle_refuses_is_told_by_its_number_in_the_batch
     answered = unpacked(ask(packed(table.slice(0, 9), kind), kind, answer=answer, layout=layout), kind)
     matrix = np.column_stack([table[name].to_numpy()[:9] for name in layout.features])
 
-    assert told.startswith("422 [None] row 9: feature hour is 1e+09")
+    assert told.startswith("422 [hour] row 9: feature hour is 1e+09")
     assert answered["value"].to_pylist() == bundle.predict_rows(matrix, np.zeros(9, np.int64)).value.tolist()
 
 

@@ -43,7 +43,7 @@ def test_batch_http__answers_as_the_bundle_does_and_as_predict(served: Served, k
 
 def test_batch_http__is_in_the_store_with_its_features_and_origins(served: Served) -> None:
     rows = table(
-        6, entity=pa.array(["north", "south"] * 3), origin=pa.array(["2024-03-20T00:00Z"] * 4 + ["2024-03-20T02:00+01:00"] * 2)
+        6, entity=pa.array(["north", "south"] * 3), origin=pa.array(["2024-03-20T00:00Z"] * 4 + ["2024-03-19T01:00+01:00"] * 2)
     )
 
     answer = post(served, rows, FileKind.ARROW_STREAM, **{"x-request-id": "a-batch"})
@@ -52,11 +52,11 @@ def test_batch_http__is_in_the_store_with_its_features_and_origins(served: Serve
     assert answer.headers["x-request-id"] == "a-batch"
     values = unpacked(answer.content, FileKind.ARROW_STREAM)["value"].to_pylist()
     assert sorted(item.value for item in kept) == sorted(values)
-    assert {(item.entity, item.origin.hour if item.origin else None) for item in kept} == {
-        ("north", 0),
-        ("south", 0),
-        ("north", 1),
-        ("south", 1),
+    assert {(item.entity, item.origin.day if item.origin else None) for item in kept} == {
+        ("north", 20),
+        ("south", 20),
+        ("north", 19),
+        ("south", 19),
     }
     assert sorted(struct.unpack("<2d", item.features or b"") for item in kept) == sorted(map(tuple, matrix(rows).tolist()))
 
@@ -64,15 +64,24 @@ def test_batch_http__is_in_the_store_with_its_features_and_origins(served: Serve
 def test_batch_http__mistakes_are_problems_that_name_the_place(served: Served) -> None:
     rows = table(70_000)
     wrong = rows.set_column(0, "yesterday", pa.array([*rows["yesterday"].to_pylist()[:-1], 1e9]))
-    runs = table(6, origin=pa.array(["2024-03-20T00:00Z"] * 3 + ["2024-03-20T01:00Z"] * 3), before=pa.array([50.0] * 5 + [1e9]))
+    runs = table(6, origin=pa.array(["2024-03-20T00:00Z"] * 3 + ["2024-03-19T00:00Z"] * 3), before=pa.array([50.0] * 5 + [1e9]))
 
-    for answer, told in [
-        (post(served, wrong), "row 69999: feature yesterday is 1e+09"),
-        (post(served, runs), "row 5: feature before is 1e+09"),
-        (post(served, rows.drop_columns(["lead"])), "no column lead"),
+    late = rows.set_column(rows.schema.get_field_index("lead"), "lead", pa.array([0] * 69_999 + [4]))
+
+    odd = table(6, origin=pa.array(["2024-03-20T00:00Z"] * 4 + ["2024-03-19T01:00Z"] * 2))
+    future = table(6, origin=pa.array(["2024-03-20T00:00Z"] * 5 + ["2024-03-21T00:00Z"]))
+
+    for answer, field, told in [
+        (post(served, odd), "origin", "row 4: origin 2024-03-19T01:00:00+00:00 is not an origin of tiny_load"),
+        (post(served, future), "origin", "row 5: origin 2024-03-21T00:00:00+00:00 is in the future"),
+        (post(served, wrong), "yesterday", "row 69999: feature yesterday is 1e+09"),
+        (post(served, runs), "before", "row 5: feature before is 1e+09"),
+        (post(served, late), "lead", "row 69999, column lead: '4'"),
+        (post(served, rows.drop_columns(["lead"])), "lead", "no column lead"),
     ]:
         problem = answer.json()
         assert answer.status_code == problem["status"] == 422
+        assert problem["field"] == field
         assert answer.headers["content-type"] == "application/problem+json"
         assert told in problem["detail"]
 

@@ -127,7 +127,7 @@ WRONG = [
     ('{"request_id": ""}', 422, "request_id", "at least 1 character"),
     ("{", 422, "body", "Invalid JSON"),
     ("[]", 422, "body", "object"),
-    (" " * 1_048_577, 413, "body", "more than 1048576 bytes"),
+    (" " * 8_388_609, 413, "body", "more than 8388608 bytes"),
 ]
 
 

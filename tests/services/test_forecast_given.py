@@ -148,7 +148,7 @@ WRONG = [
     ({"entity": "north", "lead": 0, "values": VALUES}, "features.1.lead", "given before"),
     ({"entity": "north", "lead": 1, "values": {"yesterday": 50.0}}, "features.1.values.before", "lacks feature before"),
     ({"entity": "north", "lead": 1, "values": VALUES | {"wind": 1.0}}, "features.1.values.wind", "unknown feature wind"),
-    ({"entity": "north", "lead": 1, "values": VALUES | {"before": 5e6}}, "features", "feature before is 5e\\+06"),
+    ({"entity": "north", "lead": 1, "values": VALUES | {"before": 5e6}}, "features.1.values.before", "feature before is 5e\\+06"),
 ]
 
 

@@ -1,9 +1,7 @@
 """Keys, rates, limits, workers and the end of a service: real processes, asked over HTTP."""
 
-import os
 import signal
-import subprocess
-import sys
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,55 +14,16 @@ import pytest
 
 from model_code.errors import ConfigurationError
 from model_code.settings import Settings
-from services.forecaster.__main__ import check_keys, environment
+from services.forecaster.__main__ import check_keys
 from services.forecaster.keys import Key, Keys, main
 from services.forecaster.problems import TooManyRequests, Unauthorized
 from tests.conftest import free_port
 from tests.services import tiny
 from tests.services.conftest import installation, make_known
+from tests.services.processes import QUESTION, Process
+from tests.services.test_wire import Line, asked
 
-QUESTION = {"rows": [[50.0, 50.0]], "lead": [0]}
-Start = Callable[..., "Process"]
-
-
-class Process:
-    """A service in the foreground of its own process."""
-
-    def __init__(self, settings: Settings, log: Path) -> None:
-        self.url = f"http://127.0.0.1:{settings.service_port}"
-        self.log = log
-        with log.open("wb") as output:
-            self.popen = subprocess.Popen(
-                [sys.executable, "-m", "services.forecaster"],
-                env={**os.environ, **environment(settings)},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-
-    def wait_ready(self) -> None:
-        while True:
-            assert self.popen.poll() is None, self.log.read_text()
-            try:
-                if httpx.get(f"{self.url}/readyz").is_success:
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.05)
-
-    def ask(self, key: str | None = None, **more: Any) -> httpx.Response:
-        headers = {} if key is None else {"authorization": f"Bearer {key}"}
-        return httpx.post(f"{self.url}/predict", json=QUESTION | more, headers=headers)
-
-    def end(self) -> None:
-        if self.popen.poll() is None:
-            family = psutil.Process(self.popen.pid).children(recursive=True)
-            self.popen.terminate()
-            try:
-                self.popen.wait(30)
-            except subprocess.TimeoutExpired:
-                self.popen.kill()
-                self.popen.wait()
-            psutil.wait_procs(family, 10)
+Start = Callable[..., Process]
 
 
 @pytest.fixture(scope="module")
@@ -102,9 +61,11 @@ def test_keys__are_asked_for_on_every_route_but_those_of_probes(
     key = new_key(file, "analyst", capsys)
     service = start(keys_file=file)
 
+    wrong = {"authorization": "Bearer wrong", "x-request-id": "unknown"}
     for path in ("/forecast", "/predict", f"/v2/models/{tiny.NAME}/infer"):
-        refused = httpx.post(service.url + path, content=b"{}", headers={"authorization": "Bearer wrong"})
+        refused = httpx.post(service.url + path, content=b"{}", headers=wrong)
         assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer"), path
+        assert refused.json()["request_id"] == refused.headers["x-request-id"] == "unknown"
     assert httpx.get(f"{service.url}/model").status_code == 401
     for path in ("/livez", "/readyz", "/metrics", "/v2/health/ready", "/docs.json"):
         assert httpx.get(service.url + path).status_code == 200, path
@@ -179,6 +140,7 @@ def test_rate__above_it_is_answered_429_with_the_time_to_wait(
     assert told[0].status_code == 200
     assert told[-1].status_code == 429
     assert 1 <= int(told[-1].headers["retry-after"]) <= 100
+    assert told[-1].json()["request_id"] == told[-1].headers["x-request-id"] != told[-2].headers["x-request-id"]
     assert service.ask(fast).status_code == 200
 
 
@@ -247,6 +209,27 @@ def test_drain__readiness_goes_off_and_requests_are_answered_until_the_end(start
     assert ready[-1] == 503
     assert set(told) == {200}
     assert len(told) > before
+
+
+@pytest.mark.parametrize("drain_seconds", [0.0, 0.5])
+def test_drain__a_request_in_flight_is_answered_and_kept(start: Start, promoted: Any, drain_seconds: float) -> None:
+    service, name = start(drain_seconds=drain_seconds, max_concurrent=1), f"in-flight-{drain_seconds:g}"
+    whole = asked(QUESTION, f"x-request-id: {name}")
+
+    with socket.create_connection(("127.0.0.1", service.port), timeout=20) as connection:
+        connection.sendall(whole[:-5])
+        while service.ask().status_code != 503:  # the one place is taken
+            time.sleep(0.01)
+        service.popen.send_signal(signal.SIGTERM)
+        time.sleep(1.0)  # longer than it drains: now it waits for this request alone
+        running = service.popen.poll() is None
+        connection.sendall(whole[-5:])
+        status, headers, told = Line(connection).answer()
+
+    assert running
+    assert (status, headers["connection"], told["request_id"]) == (200, "close", name)
+    assert service.popen.wait(30) == 0
+    assert [each.value for each in promoted.predictions.by_request(name, tiny.NAME)] == told["value"]
 
 
 def test_limits__one_request_too_many_at_once_is_answered_503(start: Start) -> None:

@@ -14,7 +14,8 @@ from model_code.bundle import Divide, Predicted, PredictMatrix
 from model_code.errors import InvalidRequest, StoreError
 from model_code.kept.record import Kept
 from services.forecaster.dividing import Dividing
-from services.forecaster.handler import EPOCH, MICROSECOND, Handler, Question
+from services.forecaster.handler import Handler, Question
+from services.forecaster.told_origin import EPOCH, MICROSECOND
 from services.forecaster.watcher import Serving
 from services.keeping.keeper import KeeperStanding
 from tests.services import tiny

@@ -1,5 +1,6 @@
 """`POST /predict` and the Open Inference Protocol: the same handler, the same answers, and what a wrong request is told."""
 
+import json
 import math
 import struct
 from typing import Any
@@ -104,9 +105,11 @@ WRONG: list[tuple[str, int, str, str]] = [
     ("[]", 422, "body", "object"),
     ('{"rows": [[NaN, 1]], "lead": [0]}', 422, "body", "no JSON"),
     ('{"rows": [[1e999, 1]], "lead": [0]}', 422, "rows[0][0]", ""),
-    ('{"rows": [[1e39, 1]], "lead": [0]}', 422, "", "yesterday"),
-    ('{"rows": [[1e6, 1]], "lead": [0]}', 422, "", "yesterday"),
-    ('{"rows": [["1", 1]], "lead": [0]}', 422, "", ""),
+    ('{"rows": [[1e39, 1]], "lead": [0]}', 422, "rows[0].yesterday", "feature yesterday is 1e+39, out of"),
+    ('{"rows": [[1e6, 1]], "lead": [0]}', 422, "rows[0].yesterday", "feature yesterday is 1e+06, out of"),
+    ('{"rows": [[50, 50], [50, -1e6]], "lead": [0, 0]}', 422, "rows[1].before", "row 1: feature before is -1e+06"),
+    ('{"rows": [{"before": 1e6, "yesterday": 50}], "lead": [0]}', 422, "rows[0].before", "out of"),
+    ('{"rows": [["1", 1]], "lead": [0]}', 422, "rows[0][0]", "Expected `float | null`, got `str`"),
     ('{"rows": [[1]], "lead": [0]}', 422, "rows[0]", "has 1 values"),
     ('{"rows": [[50, 50], [50]], "lead": [0, 0]}', 422, "rows[1]", "has 1 values"),
     ('{"rows": [{"yesterday": 50}], "lead": [0]}', 422, "rows[0].before", "no feature before"),
@@ -114,13 +117,25 @@ WRONG: list[tuple[str, int, str, str]] = [
     ('{"rows": [], "lead": []}', 422, "rows", "no rows"),
     ('{"rows": [[50, 50]]}', 422, "lead", "missing"),
     ('{"rows": [[50, 50]], "lead": [0, 1]}', 422, "lead", "2 lead times for 1 rows"),
-    ('{"rows": [[50, 50]], "lead": [4]}', 422, "", "0 to 3"),
-    ('{"rows": [[50, 50]], "lead": [-1]}', 422, "", ""),
-    ('{"rows": [[50, 50]], "lead": [0.5]}', 422, "", ""),
+    ('{"rows": [[50, 50]], "lead": [4]}', 422, "lead[0]", "0 to 3"),
+    ('{"rows": [[50, 50], [50, 50]], "lead": [0, 4]}', 422, "lead[1]", "lead 4 is no step"),
+    ('{"rows": [[50, 50]], "lead": [-1]}', 422, "lead[0]", ">= 0"),
+    ('{"rows": [[50, 50]], "lead": [0.5]}', 422, "lead[0]", "Expected `int`, got `float`"),
+    ('{"rows": [[50, 50]], "lead": [0], "asked_by": "a\\u0000"}', 422, "asked_by", "null character"),
     ('{"rows": [[50, 50]], "lead": [0], "entity": ["east"]}', 422, "entity", "there are: north, south"),
     ('{"rows": [[50, 50]], "lead": [0], "entity": ["north", "south"]}', 422, "entity", "2 entities for 1 rows"),
     ('{"rows": [[50, 50]], "lead": [0], "origin": "2024-03-20T00:00:00"}', 422, "origin", "no offset"),
     ('{"rows": [[50, 50]], "lead": [0], "origin": "soon"}', 422, "origin", "soon"),
+    ('{"rows": [[50, 50]], "lead": [0], "origin": "2024-03-19T01:00:00Z"}', 422, "origin", "is not an origin of tiny_load"),
+    (
+        '{"rows": [[50, 50]], "lead": [0], "origin": "2024-03-19T00:00:00.000001Z"}',
+        422,
+        "origin",
+        "is not an origin of tiny_load",
+    ),
+    ('{"rows": [[50, 50]], "lead": [0], "origin": "2024-03-21T00:00:00Z"}', 422, "origin", "in the future"),
+    ('{"rows": [[50, 50]], "lead": [0], "origin": "9999-12-31T23:59:59-23:59"}', 422, "origin", "in the future"),
+    ('{"rows": [[50, 50]], "lead": [0], "origin": "1969-12-31T00:00:00Z"}', 422, "origin", "before 1970"),
     ('{"rows": [[50, 50]], "lead": [0], "row": 1}', 422, "body", "unknown field `row`"),
     ('{"rows": [[50, 50]], "lead": [0], "request_id": "two words"}', 422, "request_id", ""),
     ('{"rows": [[50, 50]], "lead": [0], "asked_by": "' + "x" * 81 + '"}', 422, "asked_by", "80"),
@@ -136,7 +151,7 @@ def test_predict__wrong_request_gets_a_problem_document(served: Served, body: st
     problem = answer.json()
     assert answer.headers["content-type"] == "application/problem+json"
     assert (answer.status_code, problem["status"]) == (status, status), problem
-    assert not field or problem["field"] == field
+    assert problem["field"] == field
     assert told in problem["detail"]
 
 
@@ -219,6 +234,11 @@ def test_infer__gives_only_the_outputs_wanted(served: Served) -> None:
     assert list(outputs(answer)) == ["upper"]
 
 
+def apart(yesterday: float, before: float) -> list[dict[str, Any]]:
+    values = {"yesterday": yesterday, "before": before}
+    return [{"name": name, "datatype": "FP64", "shape": [1], "data": [value]} for name, value in values.items()]
+
+
 BAD: list[tuple[list[dict[str, Any]], str]] = [
     (tensors()[:1], "lead"),
     (tensors()[1:], "inputs.yesterday"),
@@ -236,6 +256,11 @@ BAD: list[tuple[list[dict[str, Any]], str]] = [
     ([{"name": "features", "datatype": "FP64", "shape": [1, 2], "parameters": {"binary_data_size": 16}}], "inputs.features"),
     ([*tensors(), {"name": "entity", "datatype": "BYTES", "shape": [1], "data": ["north"]}], "entity"),
     ([*tensors(), {"name": "origin", "datatype": "BYTES", "shape": [1], "data": ["yesterday"]}], "origin"),
+    ([*tensors(), {"name": "origin", "datatype": "BYTES", "shape": [1], "data": ["2024-03-19T01:00Z"]}], "origin"),
+    ([*tensors(), {"name": "origin", "datatype": "BYTES", "shape": [1], "data": ["2024-03-21T00:00Z"]}], "origin"),
+    (tensors([[50, 50], [50, 1e6]], [0, 0]), "inputs.features"),
+    (tensors([[50, 50]], [4]), "inputs.lead"),
+    ([*apart(50.0, -1e6), tensors(lead=[0])[1]], "inputs.before"),
 ]
 
 
@@ -245,6 +270,20 @@ def test_infer__wrong_tensors_get_a_problem_document(served: Served, inputs: lis
 
     assert answer.status_code == 422, answer.text
     assert answer.json()["field"] == field
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf])
+def test_infer__infinity_in_binary_data_is_refused_with_its_tensor_and_row(served: Served, value: float) -> None:
+    blob = struct.pack("<4d", 50.0, 50.0, 50.0, value)
+    binary = {"name": "features", "datatype": "FP64", "shape": [2, 2], "parameters": {"binary_data_size": len(blob)}}
+    head = json.dumps({"inputs": [binary, tensors(lead=[0, 0])[1]]}).encode()
+
+    answer = httpx.post(
+        served.target.url + INFER, content=head + blob, headers={"inference-header-content-length": str(len(head))}
+    )
+
+    assert (answer.status_code, answer.json()["field"]) == (422, "inputs.features")
+    assert f"row 1: feature before is {value}" in answer.json()["detail"]
 
 
 def test_infer__binary_header_that_lies_is_refused(served: Served) -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from model_code.errors import EvenkeelError, NotReady
@@ -13,6 +14,7 @@ from model_code.installation import Installation
 from services.client import ForecastClient
 from services.forecaster.messages import ForecastAnswer, ForecastRequest
 from services.forecaster.running import Running
+from tests.bundle_cases import edit_json, sealed
 from tests.services import tiny
 from tests.services.conftest import Served, installation, make_known
 from tests.services.test_forecast import expected
@@ -66,6 +68,31 @@ def test_switch__altered_bundle_is_refused_and_the_old_one_goes_on(served: Serve
         assert client.forecast().bundle == served.ridge
     finally:
         shutil.rmtree(folder / altered)
+
+    served.point_at(served.ridge)
+    assert client.ready()
+
+
+def test_switch__bundle_with_wrong_golden_answers_is_refused_and_the_old_one_goes_on(
+    served: Served, client: ForecastClient
+) -> None:
+    made = tiny.make_bundle(served.place, "ridge", off=1.0)
+    wrong = sealed(
+        made, lambda folder: edit_json(folder / "golden.json", lambda told: told | {"value": [v + 1 for v in told["value"]]})
+    )
+    served.place.pointers.move(tiny.NAME, wrong, served.ridge)
+    try:
+        while "golden answers differ" not in (told := client.model()).reason:
+            time.sleep(0.05)
+        unready = httpx.get(f"{served.target.url}/readyz")
+        answer = client.predict([[50.0, 50.0]], lead=[0])
+
+        assert (told.bundle, told.wanted, told.ready) == (served.ridge, wrong, False)
+        assert unready.status_code == 503
+        assert f"bundle {wrong[:12]} is refused: golden answers differ" in unready.json()["detail"]
+        assert (answer.bundle, client.forecast().bundle) == (served.ridge, served.ridge)
+    finally:
+        shutil.rmtree(served.place.bundles.folder / wrong)
 
     served.point_at(served.ridge)
     assert client.ready()

@@ -11,7 +11,7 @@ import pytest
 
 from model_code.bundle import Bundle, compose, load_bundle, write_bundle, write_composite
 from model_code.bundle.composite import CompositeBundle
-from model_code.errors import BundleError, InvalidRequest
+from model_code.errors import BundleError, InvalidRequest, WrongValue
 from model_code.usecase import UseCase, read_spec
 from tests.bundle_cases import FEATURES, SPEC, edit_json, little_contents, little_data, sealed
 
@@ -81,6 +81,16 @@ def test_composite__one_entity_is_answered_as_by_its_part_alone(tmp_path: Path, 
     assert both.predict_rows(MATRIX[:1], LEAD[:1], ["b"]) == pytest.approx(first.predict_rows(MATRIX[:1], LEAD[:1]))
     with pytest.raises(InvalidRequest, match="2 entities for 1 rows"):
         both.predict_rows(MATRIX[:1], LEAD[:1], ["b", "b"])
+
+
+def test_composite__a_lead_time_that_is_no_step_is_told_with_its_row_among_all(
+    tmp_path: Path, first: Bundle, second: Bundle
+) -> None:
+    both = made(tmp_path, first, {"b": second})
+
+    with pytest.raises(WrongValue, match=r"^row 3: lead 99 is no step") as refused:
+        both.predict_rows(MATRIX[:4], np.array([0, 1, 2, 99]), ["a", "b", "a", "b"])
+    assert (refused.value.row, refused.value.field) == (3, "lead")
 
 
 def test_composite__same_parts_and_routes_give_the_same_bytes(tmp_path: Path, first: Bundle, second: Bundle) -> None:

@@ -1,6 +1,6 @@
 """`/batch`: files of rows in, the same kind of file with the answers out, in bounded memory; knows no HTTP and no bundle."""
 
-from services.forecaster.batch.columns import Chunk, Layout, counted_from
+from services.forecaster.batch.columns import Chunk, Layout
 from services.forecaster.batch.engine import Answered, Answers, answer_batch
 from services.forecaster.batch.limits import BatchLimits
 from services.forecaster.batch.media import FileKind, kind_of, kind_wanted
@@ -13,7 +13,6 @@ __all__ = [
     "FileKind",
     "Layout",
     "answer_batch",
-    "counted_from",
     "kind_of",
     "kind_wanted",
 ]

@@ -1,13 +1,11 @@
 """The columns of a batch: which are features, which belong to the answers, and each chunk of rows checked."""
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
-from model_code.errors import InvalidRequest
 from services.forecaster.batch.arrays import known, numbers
 from services.forecaster.batch.limits import BatchLimits
 from services.forecaster.problems import WrongField
@@ -195,20 +193,6 @@ def check_names(names: list[str], layout: Layout, limits: BatchLimits) -> None:
 def wrong_value(column: str, row: int, value: object, hint: str) -> WrongField:
     """The error that names a value's place."""
     return WrongField(f"row {row}, column {column}: {str(value)[:60]!r}", field=column, hint=hint)
-
-
-def counted_from(first_row: int, error: InvalidRequest) -> InvalidRequest:
-    """An error about some of the rows, told with their numbers among all of them.
-
-    Args:
-        first_row: Number of the first of these rows.
-        error: Its message begins with `row N`, as the bundle's check of ranges has it; any other one stays as it is.
-    """
-    found = re.match(r"row (\d+)", error.message)
-    if found is not None:
-        error.message = f"row {int(found[1]) + first_row}{error.message[found.end() :]}"
-        error.args = (error.message,)
-    return error
 
 
 def _origin(column: Any, first_row: int) -> np.ndarray:

@@ -10,8 +10,8 @@ from functools import partial
 from typing import TypeVar
 
 from model_code.bundle import Predicted
-from model_code.errors import InvalidRequest, StoreError
-from services.forecaster.batch.columns import Chunk, Layout, counted_from
+from model_code.errors import StoreError, WrongValue
+from services.forecaster.batch.columns import Chunk, Layout
 from services.forecaster.batch.feed import Feed
 from services.forecaster.batch.limits import BatchLimits
 from services.forecaster.batch.media import FileKind
@@ -106,8 +106,8 @@ async def _answered(chunk: Chunk, answer: Answers, wait_seconds: float) -> Predi
     while True:
         try:
             return await answer(chunk)
-        except InvalidRequest as error:
-            raise counted_from(chunk.first_row, error) from error.__cause__
+        except WrongValue as error:
+            raise error.counted_from(chunk.first_row) from error.__cause__
         except StoreError as error:
             pause = getattr(error, "retry_after", None)
             if pause is None or time.monotonic() + pause > until:
