@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from model_code import logs, sql
 from model_code.registry import Registry
+from tests.counted import pytest_terminal_summary  # noqa: F401  # a hook
 from tests.postgresql import PostgresqlServer, initdb
 from tests.skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401  # hooks
 

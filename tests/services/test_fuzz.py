@@ -2,7 +2,9 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,9 +24,13 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from services.forecaster.batch import FileKind
+from services.forecaster.keys import main
+from tests.conftest import free_port
+from tests.counted import MADE_UP
 from tests.services import tiny
 from tests.services.batch_files import packed, table
 from tests.services.conftest import Served
+from tests.services.processes import Process
 
 SEED = 20261121
 CHECKS = [
@@ -87,10 +93,11 @@ for media in FileKind:
 class Fuzz:
     """Requests made up and sent, counted by route and status."""
 
-    def __init__(self, served: Served) -> None:
-        self.url = served.target.url
+    def __init__(self, url: str, keys: Sequence[str] = ()) -> None:
+        self.url = url
         self.schema = schemathesis.openapi.from_url(f"{self.url}/docs.json")
         self.told: Counter[tuple[str, int]] = Counter()
+        self._keys = cycle(keys)
         self._session = requests.Session()
 
     @property
@@ -135,10 +142,13 @@ class Fuzz:
         _run(ask, st.tuples(st.sampled_from(list(FileKind)), changes), examples, number)
 
     def _made_up(self, case: schemathesis.Case) -> None:
-        answer = case.call(base_url=self.url, session=self._session)
+        key = next(self._keys, None)
+        answer = case.call(
+            base_url=self.url, session=self._session, headers=None if key is None else {"authorization": f"Bearer {key}"}
+        )
         self.told[case.operation.label, answer.status_code] += 1
-        # The check of refusals does not know that "too large" is one.
-        refusals = [] if answer.status_code == 413 else [negative_data_rejection]
+        # The check of refusals does not know that "too large" and "too often" are some.
+        refusals = [] if answer.status_code in (413, 429) else [negative_data_rejection]
         try:
             case.validate_response(answer, checks=CHECKS + refusals)
         except schemathesis.errors.FailureGroup as failed:  # whose own words show the whole request
@@ -173,24 +183,49 @@ ROUTES = [*GOOD, "/batch"]
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_fuzz__what_is_made_up_is_answered_as_the_document_says(served: Served, path: str) -> None:
-    found = Fuzz(served)
-    found.made_up(path, 40, SEED)
+def test_fuzz__what_is_made_up_is_answered_as_the_document_says(served: Served, path: str, record_property: Any) -> None:
+    found = Fuzz(served.target.url)
+    found.made_up(path, 65, SEED)
 
-    assert found.sent >= 80
+    record_property(MADE_UP, found.sent)
+    assert found.sent >= 125  # with those of the other routes 500
 
 
-def test_fuzz__whatever_can_be_read_is_as_the_document_says(served: Served) -> None:
-    found = Fuzz(served)
+def test_fuzz__with_keys_whoever_asks_is_answered_as_the_document_says(
+    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str], record_property: Any
+) -> None:
+    file, keys = tmp_path / "keys", ["unknown"]
+    for name, rate in (("fast", "0"), ("slow", "0.5")):
+        assert main(["new", name, "--file", str(file), "--rate", rate]) == 0
+        keys.append(capsys.readouterr().out.strip())
+    settings = served.place.settings.model_copy(update={"service_port": free_port(), "keys_file": file})
+    service = Process(settings, tmp_path / "log")
+    try:
+        service.wait_ready()
+        found = Fuzz(service.url, keys)
+        for path in ROUTES:
+            found.made_up(path, 15, SEED)
+    finally:
+        service.end()
+
+    record_property(MADE_UP, found.sent)
+    assert {401, 422, 429} <= {status for _, status in found.told}
+    for path in ROUTES:
+        assert found.told[f"POST {path}", 401], f"nobody without a key asked {path}"
+
+
+def test_fuzz__whatever_can_be_read_is_as_the_document_says(served: Served, record_property: Any) -> None:
+    found = Fuzz(served.target.url)
     found.reading()
 
+    record_property(MADE_UP, found.sent)
     assert set(found.told.values()) == {1}
     assert {status for _, status in found.told} == {200}
     assert found.sent >= 9
 
 
 def test_fuzz__bent_requests_and_damaged_files_are_answered_as_the_document_says(served: Served) -> None:
-    found = Fuzz(served)
+    found = Fuzz(served.target.url)
     found.bent(150, SEED)
     found.damaged(100, SEED)
 
@@ -214,11 +249,14 @@ def test_request_id__in_the_header_is_checked_where_the_body_has_one_as_well(ser
 @pytest.mark.full
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("number", range(4))
-def test_fuzz__ten_thousand_requests(served: Served, number: int) -> None:
-    found = Fuzz(served)
+def test_fuzz__ten_thousand_requests(served: Served, number: int, record_property: Any) -> None:
+    found = Fuzz(served.target.url)
     for path in ROUTES:
-        found.made_up(path, 200, number)
+        found.made_up(path, 320, number)
+    made_up = found.sent
+    record_property(MADE_UP, made_up)
     found.bent(500, number)
     found.damaged(400, number)
 
-    assert found.sent >= 2_500
+    assert made_up >= 2_500
+    assert found.sent >= made_up + 900
