@@ -1,7 +1,14 @@
 """How a serving process keeps its memory small."""
 
+import gc
 import subprocess
 import sys
+from pathlib import Path
+
+from services.forecaster.memory import OLD_GENERATION
+from services.forecaster.running import Running
+from tests.services import tiny
+from tests.services.conftest import installation, make_known
 
 HEAPS = """
 import ctypes, os, sys, tempfile, threading
@@ -38,3 +45,20 @@ def heaps(how: str) -> int:
 def test_share_one_heap__threads_get_none_of_their_own() -> None:
     assert heaps("apart") > 1
     assert heaps("shared") == 1
+
+
+def test_running__what_was_loaded_is_out_of_the_collectors_sight(tmp_path: Path) -> None:
+    place = installation(tmp_path)
+    place.pointers.move(tiny.NAME, make_known(place, "1", "ridge"), None)
+    running, before = Running(place), gc.get_threshold()
+    assert gc.get_freeze_count() == 0
+
+    running.start()
+    try:
+        running.serving()
+        assert gc.get_freeze_count() > 10_000  # modules and the bundle's objects; an empty interpreter has fewer
+        assert gc.get_threshold()[2] == OLD_GENERATION > before[2]
+    finally:
+        running.stop()
+        gc.unfreeze()
+        gc.set_threshold(*before)
