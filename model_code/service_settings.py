@@ -83,7 +83,7 @@ class ServiceSettings(SettingsGroup):
         30.0,
         gt=0,
         le=600,
-        description="Seconds for which the body of a request is waited for, of /batch its next part. Default: one that trickles in holds a place that others need.",
+        description="Seconds for which the body of a request is waited for; of /batch for its next part, longer the more has come. Default: one that trickles in holds a place that others need.",
     )
     warm_forecasts: bool = Field(
         True,

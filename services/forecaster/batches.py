@@ -1,6 +1,7 @@
 """`POST /batch`: a file of rows in, the same kind of file with their values out; the engine is in `batch/`."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import numpy as np
@@ -24,6 +25,8 @@ from services.forecaster.problems import BodyTooLarge, WrongField
 from services.forecaster.running import Running
 from services.forecaster.told_origin import check_origin
 from services.forecaster.watcher import Serving
+
+LEAST_BYTES = 16_384  # a second: a body that comes slower uses its patience up, and the place that it holds is another's
 
 
 async def answer_batches(exchange: Exchange, running: Running, asker: str) -> None:
@@ -128,9 +131,11 @@ def _ends(chunk: Chunk) -> list[int]:
 
 
 async def _body(exchange: Exchange, seconds: float) -> AsyncIterator[bytes]:
-    more = True
+    more, patience = True, seconds
     while more:
-        part, more = await exchange.chunk(seconds)
+        began = time.monotonic()
+        part, more = await exchange.chunk(patience)
+        patience = min(seconds, patience - (time.monotonic() - began) + len(part) / LEAST_BYTES)
         yield part
 
 

@@ -116,11 +116,11 @@ class Exchange:
             Disconnected: The caller left.
         """
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(max(0.0, seconds)):
                 return await self._part()
         except TimeoutError as error:
             self.closing = True
-            raise SlowRequest(f"nothing of the body arrived for {seconds:g} s", hint="send it at once") from error
+            raise SlowRequest("the body arrives too slowly", hint="send it at once") from error
 
     async def _part(self) -> tuple[bytes, bool]:
         message = await self._receive()

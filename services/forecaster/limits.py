@@ -17,7 +17,7 @@ class Limits:
         at_once: Requests in work; one more is answered 503.
         forecasts_at_once: Forecasts from the store in work or waiting for a thread.
         batches_at_once: Batches in work.
-        body_seconds: How long a body is waited for; of a batch, its next part.
+        body_seconds: How long a body is waited for; of a batch, its next part, and all of it as long as it comes fast enough.
         drain_seconds: How long a service that ends goes on answering with readiness off.
     """
 

@@ -181,10 +181,11 @@ def test_body__that_never_comes_is_told_so_and_gives_its_place_back(strict: Proc
     assert strict.ask().status_code == 200
 
 
-def test_body__that_trickles_in_is_not_waited_for(strict: Process) -> None:
+@pytest.mark.parametrize("path", ROUTES)
+def test_body__that_trickles_in_is_not_waited_for(strict: Process, path: str) -> None:
     with connected(strict) as connection:
         began = time.monotonic()
-        connection.sendall(head("/predict"))
+        connection.sendall(head(path).replace(b"length: 40", b"length: 1000"))
         connection.settimeout(0.1)
         answer = b""
         while not answer:
