@@ -112,7 +112,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     common.add_argument("--json", action="store_true", help="as JSON")
     chosen = argparse.ArgumentParser(add_help=False)
     chosen.add_argument("--version", help="registry version; default: the one that the pointer wants")
-    chosen.add_argument("--image", help="repository:tag; default: the one that runs")
+    chosen.add_argument("--image", help="repository:tag or repository@sha256:…; default: the one that runs")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("deploy", parents=[common, chosen], help="bring a version to the front; it is promoted already")
     staged = verbs.add_parser("stage", parents=[common, chosen], help="start a version beside it, with no requests")

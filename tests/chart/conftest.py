@@ -1,9 +1,12 @@
-"""The programs `helm` and `kubectl`."""
+"""The programs `helm` and `kubectl`, and Kubernetes' schemas."""
 
+import functools
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +21,16 @@ def helm(tmp_path_factory: pytest.TempPathFactory) -> str:
 def kubectl(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Renders overlays."""
     return program("kubectl", "kube.zst", tmp_path_factory.mktemp("kubectl"))
+
+
+@pytest.fixture(scope="session")
+def schemas() -> Iterator[Any]:
+    """Validates an object against the schemas of a Kubernetes version; each file of schemas is read once, not for each object."""
+    import kubernetes_validate  # type: ignore[import-untyped]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kubernetes_validate.utils, "schema_contents", functools.cache(kubernetes_validate.utils.schema_contents))
+        yield kubernetes_validate
 
 
 def program(name: str, packed: str, folder: Path) -> str:

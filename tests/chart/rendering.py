@@ -35,6 +35,14 @@ def pod_of(deployment: Object) -> Object:
     return spec
 
 
+def pods_of(objects: dict[tuple[str, str], Object]) -> dict[str, Object]:
+    """Name -> metadata and spec of every pod that a chart makes."""
+    made = {
+        name: each["spec"]["template"] for (kind, name), each in objects.items() if kind in ("Deployment", "StatefulSet", "Job")
+    }
+    return made | {name: each for (kind, name), each in objects.items() if kind == "Pod"}
+
+
 def environment(deployment: Object) -> dict[str, Any]:
     """Name -> value, or where it comes from."""
     given = pod_of(deployment)["containers"][0]["env"]

@@ -1,9 +1,7 @@
 """Golden renders of every file of `ci/`, and what Kubernetes' own schemas say of them."""
 
 import copy
-import functools
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +15,6 @@ VERSIONS = tuple(f"1.{minor}" for minor in range(31, 38))
 FOREIGN = ("monitoring.coreos.com", "gateway.networking.k8s.io")  # CRDs: a real server judges them, in tests/e2e
 CASES = list(cases())
 NAMES = [values.stem for values, _ in CASES]
-
-
-@pytest.fixture(scope="module")
-def schemas() -> Iterator[Any]:
-    """Validates an object against the schemas of a Kubernetes version; each file of schemas is read once, not for each object."""
-    import kubernetes_validate  # type: ignore[import-untyped]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kubernetes_validate.utils, "schema_contents", functools.cache(kubernetes_validate.utils.schema_contents))
-        yield kubernetes_validate
 
 
 def objects(kept: Path) -> list[Object]:

@@ -1,13 +1,15 @@
 """What a cluster's administrator applies: each overlay renders, is valid for each version of Kubernetes, and holds what it promises."""
 
+import re
 import subprocess
 from functools import cache
+from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
 
-from tests.chart.rendering import HELM, Object, objects_of
+from services.rollout.cluster.values import merged
+from tests.chart.rendering import HELM, Object, objects_of, pods_of
 
 ROOT = HELM.parent
 OVERLAYS = ("local", "staging", "production")
@@ -33,9 +35,9 @@ def named(objects: list[Object], kind: str, namespace: str | None = None) -> dic
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_overlay__is_valid(kubectl: str, overlay: str, version: str) -> None:
+def test_overlay__is_valid(schemas: Any, kubectl: str, overlay: str, version: str) -> None:
     for each in rendered(kubectl, overlay):
-        kubernetes_validate.validate(each, version, strict=True)
+        schemas.validate(each, version, strict=True)
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -58,6 +60,43 @@ def test_overlays__make_nothing_cluster_wide_but_namespaces_and_priorities(kubec
 
         assert wide == {"Namespace", "PriorityClass"}
         assert all(name.startswith("evenkeel-") for name in named(rendered(kubectl, overlay), "PriorityClass"))
+
+
+def test_priorities__models_before_the_platform_before_flow_runs(kubectl: str) -> None:
+    classes = named(rendered(kubectl, "production"), "PriorityClass")
+    serving, platform, batch = (classes[f"evenkeel-{name}"] for name in ("serving", "platform", "batch"))
+
+    assert serving["value"] > platform["value"] > batch["value"] > 0, "0 is what a pod of no class has"
+    assert batch["preemptionPolicy"] == "Never"
+    assert not [name for name, each in classes.items() if each.get("globalDefault")]
+
+
+def test_documents__give_each_pod_its_priority(kubectl: str, helm: str) -> None:
+    """What follows docs/kubernetes.md must not let flow runs drive away the platform, nor either of them a model."""
+    platform, cluster = block("docs/platform.md", "# platform.yaml"), block("docs/kubernetes.md", "# cluster.yaml")
+    values = merged(platform, cluster)
+    model = merged(values["models"]["values"], {"usecase": "demand_victoria", "image": {"repository": "x", "tag": "1"}})
+
+    parts, models = (pods_of(objects_of(helm, HELM / name, of)) for name, of in (("platform", values), ("model-service", model)))
+    assert {pod["spec"]["priorityClassName"] for pod in parts.values()} == {"evenkeel-platform"}
+    assert models["victoria"]["spec"]["priorityClassName"] == "evenkeel-serving"
+    assert values["runs"]["priorityClass"] == "evenkeel-batch"
+    assert set(named(rendered(kubectl, "local"), "PriorityClass")) == {"evenkeel-platform", "evenkeel-serving", "evenkeel-batch"}
+
+
+def test_documents__name_no_priority_that_is_not_there(kubectl: str) -> None:
+    texts = [*(ROOT / "docs").glob("*.md"), *HELM.glob("*/values.yaml"), *HELM.glob("*/ci/*.yaml")]
+    said = {name for path in texts for name in re.findall(r"priorityClass(?:Name)?: ([-\w]+)", path.read_text())}
+
+    assert said == set(named(rendered(kubectl, "local"), "PriorityClass"))
+
+
+def block(document: str, beginning: str) -> Object:
+    """The one values file of a document that begins so."""
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / document).read_text(), re.DOTALL | re.MULTILINE)
+    (found,) = [each for each in blocks if each.startswith(beginning)]
+    values: Object = yaml.safe_load(found)
+    return values
 
 
 def test_access__is_what_the_platforms_chart_would_give(kubectl: str, helm: str) -> None:
@@ -87,4 +126,6 @@ def rights(role: Object) -> set[tuple[str, str, str]]:
 def test_job_template__is_the_one_that_flows_run_as(kubectl: str) -> None:
     held = named(rendered(kubectl, "local"), "ConfigMap")["evenkeel-job-template"]["data"]["job.yaml"]
 
+    asked = block("docs/kubernetes.md", "# cluster.yaml")["runs"]["template"]
+    assert asked in named(rendered(kubectl, "local"), "ConfigMap", "evenkeel")
     assert held == (ROOT / "flows" / "cluster" / "job.yaml").read_text(), "cp flows/cluster/job.yaml k8s/base/job.yaml"

@@ -237,12 +237,14 @@ def test_chart__replicas_are_left_to_the_autoscaler(helm: str) -> None:
 
 
 def test_chart__the_gpu_profile_asks_for_a_node_that_has_one(helm: str) -> None:
-    cpu, gpu = (pod_of(stable(rendered(helm, LEAST | {"profile": name}))) for name in ("cpu", "gpu"))
+    site = {"nodeSelector": {"disk": "fast"}}
+    cpu, gpu = (pod_of(stable(rendered(helm, LEAST | site | {"profile": name}))) for name in ("cpu", "gpu"))
 
     assert gpu["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == 1
     assert gpu["containers"][0]["resources"]["limits"]["memory"] == cpu["containers"][0]["resources"]["limits"]["memory"]
     assert {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"} in gpu["tolerations"]
-    assert "nvidia.com/gpu.present" in str(gpu["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"])
+    assert gpu["nodeSelector"] == {"nvidia.com/gpu.present": "true", "disk": "fast"}
+    assert cpu["nodeSelector"] == {"disk": "fast"}
     assert "gpu" not in str(cpu)
 
 

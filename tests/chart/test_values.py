@@ -21,7 +21,11 @@ FREE = {
     "limits",
     "pods",
     "matchLabels",
+    "nodeAffinity",  # this and what follows: Kubernetes' own objects, which Kubernetes judges
+    "podAffinity",
+    "podAntiAffinity",
 }
+SIGNED = "http://user:word@prometheus.monitoring:9090"
 
 
 def keys_of(values: Any, path: str = "") -> set[str]:
@@ -89,6 +93,8 @@ REFUSED: list[tuple[Object, str]] = [
     ({"image": {"repository": "x", "tag": "latest"}}, "tag"),
     ({"image": {"repository": "x", "tag": ""}}, "tag"),
     ({"image": {"repository": "", "tag": "1"}}, "repository"),
+    ({"image": {"repository": "x"}}, "tag"),
+    ({"image": {"repository": "x", "digest": "sha256:abc"}}, "digest"),
     ({"canary": {"image": {"tag": "latest"}}}, "tag"),
     ({"canary": {"enabled": True}}, "bundle"),
     ({"canary": {"enabled": True, "bundle": "abc"}}, "bundle"),
@@ -107,6 +113,9 @@ REFUSED: list[tuple[Object, str]] = [
     ({"rolling": {"maxSurge": "many"}}, "maxSurge"),
     ({"sql": {"url": "postgresql://user:password@host/name"}}, "sql"),
     ({"settings": {"SQL_URL": "postgresql://user:password@host/name"}}, "SQL_URL"),
+    ({"settings": {"PROMETHEUS_URL": SIGNED}}, "settings/PROMETHEUS_URL"),
+    ({"ingress": {"annotations": {"example.com/auth": SIGNED}}}, "annotations/example.com~1auth"),
+    ({"metrics": {"runbooks": f"{SIGNED}/"}}, "runbooks"),
     ({"settings": {"PIN": "a" * 64}}, "PIN"),
     ({"settings": {"WORKERS": 2}}, "WORKERS"),
     ({"bundles": {"url": "/bundles"}}, "bundles"),
@@ -116,6 +125,10 @@ REFUSED: list[tuple[Object, str]] = [
     ({"networkPolicy": {"judges": [{"pods": {"app": "job"}}]}}, "namespace"),
     ({"metrics": {"rules": True}}, "rules"),
     ({"podLabels": {"evenkeel.io/track": "stable"}}, "evenkeel.io/track"),
+    ({"extraVolumes": [{"name": "root", "hostPath": {"path": "/"}}]}, "hostPath"),
+    ({"extraVolumes": [{"name": "both", "secret": {"secretName": "x"}, "configMap": {"name": "x"}}]}, "extraVolumes/0"),
+    ({"extraVolumes": [{"name": "keys", "secret": {"secretName": "x"}}]}, "extraVolumes/0/name"),
+    ({"extraVolumeMounts": [{"name": "keys", "mountPath": "/elsewhere"}]}, "extraVolumeMounts/0/name"),
     ({"drainSeconds": 301}, "drainSeconds"),
     ({"usecase": "Demand Victoria"}, "usecase"),
 ]

@@ -17,6 +17,7 @@ from services.rollout.helm.note import Note, described
 BUNDLES = ("a" * 64, "b" * 64)
 SITE = {"replicas": 3, "image": {"pullSecrets": ["registry"]}, "canary": {"replicas": 2}, "keys": {"secret": "keys"}}
 STABLE = Plan(usecase="tiny", version="1", bundle=BUNDLES[0], image="host:5000/tiny:one")
+BY_DIGEST = f"host:5000/tiny@sha256:{'c' * 64}"
 SECOND = Wanted(usecase="tiny", version="2", bundle=BUNDLES[1], image="host:5000/tiny:two")
 
 MANIFEST = f"""
@@ -41,6 +42,8 @@ spec: {{rules: [{{backendRefs: [{{name: tiny, weight: 80}}, {{name: tiny-canary,
         STABLE.with_staged(SECOND, "canary"),
         STABLE.with_staged(SECOND, "canary").with_weight(25),
         STABLE.with_staged(SECOND.model_copy(update={"image": None}), "shadow"),
+        STABLE.model_copy(update={"image": BY_DIGEST}).with_staged(SECOND, "canary"),
+        STABLE.with_staged(SECOND.model_copy(update={"image": BY_DIGEST}), "canary"),
     ],
 )
 def test_plan__is_read_from_the_values_that_it_gives(plan: Plan) -> None:
@@ -55,6 +58,14 @@ def test_plan__keeps_what_the_operator_set_and_only_that() -> None:
     assert (values["canary"]["replicas"], values["canary"]["enabled"]) == (2, True)
     assert operators_of(values) == SITE
     assert STABLE.values(operators_of(values)) == STABLE.values(SITE)
+
+
+@pytest.mark.parametrize("named", [{"digest": f"sha256:{'d' * 64}"}, {"repository": "other", "tag": "of before"}])
+def test_plan__an_image_that_the_operator_names_gives_way_to_the_plans(named: dict[str, str]) -> None:
+    values = STABLE.values(operators_of({"image": named, "canary": {"image": named}}))
+
+    assert values["image"] == {"repository": "host:5000/tiny", "tag": "one"}
+    assert values["canary"]["image"] == {"repository": "", "tag": ""}
 
 
 def test_plan__does_not_keep_a_canary_in_what_was_the_operators() -> None:

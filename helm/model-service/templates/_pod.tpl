@@ -19,7 +19,7 @@ capabilities: {drop: [ALL]}
 {{- with $values.priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}
-{{- with $values.nodeSelector }}
+{{- with merge (ternary (dict $values.gpu.nodeLabel "true") (dict) $gpu) $values.nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- if or $gpu $values.tolerations }}
@@ -29,12 +29,8 @@ tolerations:
   {{- end }}
   {{- with $values.tolerations }}{{ toYaml . | nindent 2 }}{{ end }}
 {{- end }}
-{{- if $gpu }}
-affinity:
-  nodeAffinity:
-    requiredDuringSchedulingIgnoredDuringExecution:
-      nodeSelectorTerms:
-        - matchExpressions: [{key: {{ $values.gpu.nodeLabel }}, operator: In, values: ["true"]}]
+{{- with $values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with $values.topologySpread }}
 topologySpreadConstraints:
@@ -99,5 +95,8 @@ topologySpreadConstraints:
   {{- else }}
   emptyDir: {sizeLimit: {{ add .Values.keep.megabytes 64 }}Mi}
   {{- end }}
+{{- end }}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
 {{- end }}
 {{- end }}

@@ -1,14 +1,25 @@
-{{/* The tracks that run, as JSON: name, suffix of objects, version, bundle, image, replicas, pin (empty: follows the pointer). */}}
+{{/* An image of values, by its digest where one is given: a tag may be moved. */}}
+{{- define "model-service.image" -}}
+{{ .repository }}{{ with .digest }}@{{ . }}{{ else }}:{{ .tag }}{{ end }}
+{{- end }}
+
+{{/* Of an image: its name, and what tells its content. */}}
+{{- define "model-service.built" -}}
+{{- dict "image" (include "model-service.image" .) "tag" (.tag | default (.digest | default "" | trimPrefix "sha256:")) | toJson -}}
+{{- end }}
+
+{{/* The tracks that run, as JSON: name, suffix of objects, version, bundle, image, tag, replicas, pin (empty: follows the pointer). */}}
 {{- define "model-service.tracks" -}}
 {{- $model := .Values.model -}}
 {{- $stable := dict "name" "stable" "suffix" "" "version" $model.version "bundle" $model.bundle "pin" "" -}}
-{{- $tracks := list (merge $stable (dict "repository" .Values.image.repository "tag" .Values.image.tag "replicas" .Values.replicas)) -}}
+{{- $tracks := list (merge $stable (include "model-service.built" .Values.image | fromJson) (dict "replicas" .Values.replicas)) -}}
 {{- range $name := list "canary" "shadow" -}}
 {{- $given := index $.Values $name -}}
 {{- if $given.enabled -}}
-{{- $image := dict "repository" (default $.Values.image.repository $given.image.repository) "tag" (default $.Values.image.tag $given.image.tag) -}}
+{{- $content := ternary $given.image $.Values.image (or $given.image.tag $given.image.digest | empty | not) -}}
+{{- $image := dict "repository" (default $.Values.image.repository $given.image.repository) "tag" $content.tag "digest" $content.digest -}}
 {{- $track := dict "name" $name "suffix" (printf "-%s" $name) "version" $given.version "bundle" $given.bundle "pin" $given.bundle -}}
-{{- $tracks = append $tracks (merge $track $image (dict "replicas" $given.replicas)) -}}
+{{- $tracks = append $tracks (merge $track (include "model-service.built" $image | fromJson) (dict "replicas" $given.replicas)) -}}
 {{- end -}}
 {{- end -}}
 {{ toJson $tracks }}

@@ -14,14 +14,28 @@ app.kubernetes.io/instance: {{ $root.Release.Name }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 
+{{/* What tells the code: the tag, else the digest, else nothing. (.Values.image) */}}
+{{- define "platform.version" -}}
+{{ .tag | default (.digest | default "" | trimPrefix "sha256:") | trunc 63 | trimAll "-_." }}
+{{- end }}
+
 {{/* Labels of an object of one part: (list . "prefect"). */}}
 {{- define "platform.labels" -}}
 {{- $root := index . 0 -}}
 {{ include "platform.selector" . }}
 app.kubernetes.io/part-of: evenkeel
 app.kubernetes.io/managed-by: {{ $root.Release.Service }}
-app.kubernetes.io/version: {{ $root.Values.image.tag | trunc 63 | quote }}
-helm.sh/chart: {{ $root.Chart.Name }}-{{ $root.Chart.Version }}
+app.kubernetes.io/version: {{ include "platform.version" $root.Values.image | quote }}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63 | trimAll "-_." }}
+{{- end }}
+
+{{/* Labels of the pods of one part. */}}
+{{- define "platform.podLabels" -}}
+{{- $root := index . 0 -}}
+{{ include "platform.labels" . }}
+{{- with $root.Values.podLabels }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{- define "platform.podSecurity" -}}
@@ -39,39 +53,65 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end }}
 
+{{/* By its digest where one is given: a tag may be moved. */}}
+{{- define "platform.imageName" -}}
+{{ .Values.image.repository }}{{ with .Values.image.digest }}@{{ . }}{{ else }}:{{ .Values.image.tag }}{{ end }}
+{{- end }}
+
 {{- define "platform.image" -}}
-image: "{{ .Values.image.repository }}:{{ .Values.image.tag }}"
+image: {{ include "platform.imageName" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 {{- end }}
 
-{{/* What every pod has: where it may run, as whom, two folders that can be written. (list . "serviceaccount") */}}
-{{- define "platform.pod" -}}
-{{- $root := index . 0 -}}
-serviceAccountName: {{ include "platform.name" $root }}{{ with index . 1 }}-{{ . }}{{ end }}
-enableServiceLinks: false
-securityContext: {{- include "platform.podSecurity" $root | nindent 2 }}
-{{- with $root.Values.image.pullSecrets }}
+{{/* Where pods go, which of them goes first, and what reads their image. */}}
+{{- define "platform.placement" -}}
+{{- with .Values.image.pullSecrets }}
 imagePullSecrets:
   {{- range . }}
   - name: {{ . }}
   {{- end }}
 {{- end }}
-{{- with $root.Values.nodeSelector }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with $root.Values.tolerations }}
+{{- with .Values.tolerations }}
 tolerations: {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- with .Values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* What every pod of the image has: where it may run, and as whom. (list . "serviceaccount") */}}
+{{- define "platform.pod" -}}
+{{- $root := index . 0 -}}
+serviceAccountName: {{ include "platform.name" $root }}{{ with index . 1 }}-{{ . }}{{ end }}
+enableServiceLinks: false
+securityContext: {{- include "platform.podSecurity" $root | nindent 2 }}
+{{- include "platform.placement" $root }}
 {{- end }}
 
 {{- define "platform.volumes" -}}
 - {name: home, emptyDir: {sizeLimit: 2Gi}}
 - {name: tmp, emptyDir: {sizeLimit: 2Gi}}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{- define "platform.mounts" -}}
 - {name: home, mountPath: /home/evenkeel}
 - {name: tmp, mountPath: /tmp}
+{{- include "platform.extraMounts" . }}
+{{- end }}
+
+{{- define "platform.extraMounts" -}}
+{{- range .Values.extraVolumeMounts }}
+- {{ merge (dict "readOnly" true) . | toJson }}
+{{- end }}
 {{- end }}
 
 {{/* Waits for the database of an environment variable and makes it where the role may: (list . "VARIABLE" secret key). */}}
@@ -87,6 +127,9 @@ tolerations: {{- toYaml . | nindent 2 }}
   resources:
     requests: {cpu: 50m, memory: 64Mi}
     limits: {memory: 256Mi}
+  {{- with include "platform.extraMounts" $root | trim }}
+  volumeMounts: {{- . | nindent 4 }}
+  {{- end }}
 {{- end }}
 
 {{/* Annotations of a pod template; another configuration makes other pods. */}}

@@ -28,7 +28,7 @@ def read_values(file: Path) -> dict[str, Any]:
 
 def operators_of(values: Mapping[str, Any]) -> dict[str, Any]:
     """A release's values without what a rollout sets."""
-    ours: dict[str, tuple[str, ...]] = {"image": ("repository", "tag"), "model": ("version", "bundle")}
+    ours: dict[str, tuple[str, ...]] = {"image": ("repository", "tag", "digest"), "model": ("version", "bundle")}
     ours |= dict.fromkeys(("canary", "shadow"), ("enabled", "version", "bundle", "image", "weight"))
     kept = {name: value for name, value in values.items() if name != "usecase"}
     for section, names in ours.items():
@@ -38,17 +38,23 @@ def operators_of(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def image_named(section: Mapping[str, Any]) -> str | None:
-    """`repository:tag` of the section `image` of these values; None where they name none."""
+    """`repository:tag` or `repository@digest` of the section `image` of these values, as the chart writes it; None where they name none."""
     image = section.get("image", {})
-    return f"{image['repository']}:{image['tag']}" if image.get("repository") and image.get("tag") else None
+    repository, tag, digest = (image.get(name) for name in ("repository", "tag", "digest"))
+    if not repository or not (tag or digest):
+        return None
+    return f"{repository}@{digest}" if digest else f"{repository}:{tag}"
 
 
 def image_section(image: str) -> dict[str, str]:
-    """The section `image` for a `repository:tag`.
+    """The section `image` for a `repository:tag` or a `repository@digest`.
 
     Raises:
-        RolloutError: It has no tag.
+        RolloutError: It has neither tag nor digest.
     """
+    repository, _, digest = image.partition("@")
+    if repository and digest:
+        return {"repository": repository, "digest": digest}
     repository, _, tag = image.rpartition(":")
     if not repository or "/" in tag:
         raise RolloutError(f"image {image} has no tag", hint="name it as REPOSITORY:TAG, as `make image` prints it")
