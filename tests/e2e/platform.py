@@ -2,11 +2,13 @@
 
 import json
 import secrets
+from pathlib import Path
 from typing import Any
 
 import httpx
 import yaml
 
+from services.rollout.cluster.values import merged
 from tests.chart.rendering import HELM
 from tests.e2e.cluster import INGRESS, Cluster, until
 from tests.e2e.stage import POSTGRESQL
@@ -21,12 +23,18 @@ class Platform:
     Args:
         cluster: Its namespace.
         image: The platform's `repository:tag`; loaded already, as is PostgreSQL's.
+
+    Attributes:
+        chart: A folder or a package, from the next upgrade on.
+        site: Values beside those of a small installation, likewise.
     """
 
     name = "platform"
 
     def __init__(self, cluster: Cluster, image: str) -> None:
         self.cluster, self.image = cluster, image
+        self.chart: Path = CHART
+        self.site: dict[str, Any] = {}
         self.password, self.token = (secrets.token_urlsafe(24) for _ in range(2))
 
     def install(self) -> None:
@@ -41,13 +49,13 @@ class Platform:
 
     def upgrade(self, *options: str) -> None:
         """Bring the release to the chart's state, and wait for it."""
-        command = ["upgrade", self.name, str(CHART), *options, "--wait", "--timeout", "600s", "--values", "-"]
+        command = ["upgrade", self.name, str(self.chart), *options, "--wait", "--timeout", "600s", "--values", "-"]
         self.cluster.helm(*command, given=yaml.safe_dump(self.values()))
 
     def values(self) -> dict[str, Any]:
         """Everything in a volume, PostgreSQL in a pod."""
         repository, tag = self.image.rsplit(":", 1)
-        return {
+        small = {
             "image": {"repository": repository, "tag": tag},
             "secrets": {"sql": "sql"},
             "data": {"claim": {"enabled": True, "size": "1Gi"}},
@@ -59,6 +67,7 @@ class Platform:
             "ingress": {"className": "traefik"},
             "monitoring": {"scrapeSeconds": 5},
         }
+        return merged(small, self.site)
 
     def host(self, part: str) -> str:
         """Name of a part at the ingress."""

@@ -1,4 +1,4 @@
-"""The chart before a real server: what it admits, where pods go, and who owns the number of replicas. No pod of these runs."""
+"""Charts and overlays before a real server: what it admits, where pods go, who owns the number of replicas. No pod of these runs."""
 
 import json
 from collections.abc import Iterator
@@ -8,11 +8,16 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.chart.rendering import HELM
 from tests.e2e.cluster import Cluster, until
 from tests.e2e.installed import CHART
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("cluster")]
 # Scheduling asks for no image: this one is never pulled, and no pod takes any CPU.
+ROOT = HELM.parent
+OPERATOR = ("--api-versions", "monitoring.coreos.com/v1")
+# A namespace of its own is none of a dry run's, nor is an account: a pod that names one is refused before it is looked at.
+ALONE = {"model-service": (), "platform": ("--set", "models.namespace=", "--skip-tests")}
 LEAST: dict[str, Any] = {
     "image": {"repository": "evenkeel-nowhere", "tag": "none", "pullPolicy": "Never"},
     "usecase": "nowhere",
@@ -56,14 +61,55 @@ def scheduled(cluster: Cluster, name: str) -> dict[str, Any]:
     return found[0]
 
 
-@pytest.mark.parametrize("values", sorted((CHART / "ci").glob("*-values.yaml")), ids=lambda path: path.stem)
+@pytest.fixture(scope="module")
+def overlaid(cluster: Cluster) -> Iterator[Cluster]:
+    """The cluster with the namespaces of `k8s/`: a dry run makes none, and objects in one that is missing are refused."""
+    there = cluster.kubectl("get", "namespaces", "-o", "name", namespaced=False).split()
+    names = [each["metadata"]["name"] for each in yaml.safe_load_all((ROOT / "k8s" / "base" / "namespaces.yaml").read_text())]
+    missing = [name for name in names if f"namespace/{name}" not in there]
+    for name in missing:
+        cluster.kubectl("apply", "-f", "-", given=yaml.safe_dump(named("Namespace", name)), namespaced=False)
+    yield cluster
+    for name in missing:
+        cluster.kubectl("delete", "namespace", name, "--timeout=120s", namespaced=False)
+
+
+def named(kind: str, name: str) -> dict[str, Any]:
+    """A bare object."""
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}}
+
+
+@pytest.mark.parametrize(
+    "values", sorted(HELM.glob("*/ci/*-values.yaml")), ids=lambda path: f"{path.parents[1].name} {path.stem}"
+)
 def test_chart__is_admitted_by_the_server(cluster: Cluster, values: Path) -> None:
-    operator = ["--api-versions", "monitoring.coreos.com/v1"]
-    shown = cluster.helm("template", "admitted", str(CHART), *operator, "--values", str(values))
+    chart = values.parents[1]
+    shown = cluster.helm("template", "admitted", str(chart), *OPERATOR, *ALONE[chart.name], "--values", str(values))
 
-    admitted = cluster.kubectl("apply", "--dry-run=server", "--warnings-as-errors", "-f", "-", given=shown)
+    admitted = cluster.kubectl("apply", "--server-side", "--dry-run=server", "--warnings-as-errors", "-f", "-", given=shown)
 
-    assert "deployment.apps/admitted created (server dry run)" in admitted
+    objects = [each for each in yaml.safe_load_all(shown) if each]
+    assert admitted.count("serverside-applied (server dry run)") == len(objects) > 5, admitted
+
+
+@pytest.mark.parametrize("overlay", ["local", "staging", "production"])
+def test_overlay__is_admitted_by_the_server(overlaid: Cluster, overlay: str) -> None:
+    """As docs/kubernetes.md applies it."""
+    folder = str(ROOT / "k8s" / "overlays" / overlay)
+    shown = overlaid.kubectl("kustomize", folder, namespaced=False)
+
+    admitted = overlaid.kubectl("apply", "-k", folder, "--dry-run=server", "--warnings-as-errors", namespaced=False)
+
+    assert admitted.count("(server dry run)") == len(list(yaml.safe_load_all(shown))) > 10, admitted
+
+
+def test_server__refuses_what_is_misspelt_deep_inside(cluster: Cluster) -> None:
+    values = HELM / "platform" / "ci" / "everything-values.yaml"
+    shown = cluster.helm("template", "admitted", str(values.parents[1]), *ALONE["platform"], "--values", str(values))
+    wrong = shown.replace("fsGroupChangePolicy:", "fsGroupChangedPolicy:", 1)
+
+    with pytest.raises(AssertionError, match="fsGroupChangedPolicy"):
+        cluster.kubectl("apply", "--server-side", "--dry-run=server", "-f", "-", given=wrong)
 
 
 def test_chart__gpu_pods_go_to_a_node_that_has_one_and_wait_where_none_is_free(cluster: Cluster, release: str) -> None:
