@@ -16,7 +16,10 @@ from typing import Any
 # Taken out of the environment: programs that tests start would refuse settings that they do not know.
 INGRESS = os.environ.pop("EVENKEEL_E2E_INGRESS", "http://127.0.0.1:8000")
 LOAD = os.environ.pop("EVENKEEL_E2E_LOAD", "")
-NAMESPACE = os.environ.pop("EVENKEEL_E2E_NAMESPACE", "evenkeel-e2e")  # several sessions may share a cluster
+# Several sessions may share a cluster, and so may the workers of one.
+NAMESPACE = os.environ.pop("EVENKEEL_E2E_NAMESPACE", "evenkeel-e2e") + os.environ.get("PYTEST_XDIST_WORKER", "").replace(
+    "gw", "-"
+)
 WAIT_SECONDS = 180.0
 PAUSE_SECONDS = 3.0
 

@@ -3,7 +3,6 @@
 import os
 import secrets
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -41,30 +40,11 @@ def engine() -> Engine:
         pytest.skip(f"no cluster: no container engine to build images for one: {error}")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def platform_build(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[str] | None]:
-    """The platform's image as it is built: minutes of downloads, begun with the first test where any test here wants it.
-
-    PostgreSQL's comes first: the first two builds of a new engine, side by side, have lost a layer of its image.
-    """
-    wanted = any("platform_image" in getattr(item, "fixturenames", ()) for item in request.session.items)
-    there = named_cluster()
-    if not wanted or there is None or not there.answers():
-        yield None
-        return
-    try:
-        stage.bring_postgresql(there, Engine())
-    except EngineError:  # tests that want an engine skip, and say why
-        yield None
-        return
-    with ThreadPoolExecutor(1) as builder:
-        yield builder.submit(_platform, tmp_path_factory.mktemp("platform"))
-
-
 @pytest.fixture(scope="session")
-def platform_image(cluster: Cluster, engine: Engine, platform_build: Future[str]) -> str:
-    """The platform's image, where pods find it; `PLATFORM_IMAGE` names one that is built already."""
-    name = platform_build.result()
+def platform_image(cluster: Cluster, engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The platform's image, where pods find it: minutes of downloads; `PLATFORM_IMAGE` names one that is built already."""
+    stage.bring_postgresql(cluster, engine)
+    name = os.environ.get("PLATFORM_IMAGE") or build_platform(tmp_path_factory.mktemp("platform"), engine).name
     cluster.load(name)
     return name
 
@@ -123,7 +103,3 @@ def named_cluster() -> Cluster | None:
     if not own and not shared:
         return None
     return Cluster(None if own else Path(str(shared)).resolve() / "cluster", NAMESPACE)
-
-
-def _platform(folder: Path) -> str:
-    return os.environ.get("PLATFORM_IMAGE") or build_platform(folder, Engine()).name

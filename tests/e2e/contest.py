@@ -1,5 +1,7 @@
 """A second use case on the platform of the loop: a champion, a better and a worse version, callers, and rules that do not last."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -54,17 +56,6 @@ class Contest:
     loop: Looped
     place: Installation
 
-    @classmethod
-    def deployed(cls, loop: Looped, engine: Engine, folder: Path) -> "Contest":
-        """Register the versions, build the champion's image and let a flow deploy it."""
-        place = contenders.contest(folder / "contest", loop.place.settings, name=NAME, rules=RULES)
-        image = build_image(release_of(place, contenders.VERSIONS["champion"]), folder / "image", engine)
-        loop.cluster.load(image.name)
-        loop.run("deploy", usecase=NAME, image=image.name)
-        found = cls(loop, place)
-        until(lambda: found.ask("there").status_code == 200, "an answer through the gateway")
-        return found
-
     def rolled_out(self, who: str) -> tuple[UUID, Rollout]:
         """The flow run that rolled a version out, and what the ledger tells of it."""
         run = self.loop.run("rollout", usecase=NAME, version=contenders.VERSIONS[who], actor="a test")
@@ -77,3 +68,18 @@ class Contest:
         """One row of features, through the gateway."""
         headers = {"host": gateway_host(self.loop.cluster), "authorization": f"Bearer {self.loop.key}"}
         return httpx.post(f"{INGRESS}/predict", json=ROWS | {"request_id": request_id}, headers=headers, timeout=10)
+
+
+@contextmanager
+def contest_on(loop: Looped, engine: Engine, folder: Path) -> Iterator[Contest]:
+    """Register the versions, build the champion's image and let a flow deploy it."""
+    place = contenders.contest(folder / "contest", loop.place.settings, name=NAME, rules=RULES)
+    try:
+        image = build_image(release_of(place, contenders.VERSIONS["champion"]), folder / "image", engine)
+        loop.cluster.load(image.name)
+        loop.run("deploy", usecase=NAME, image=image.name)
+        found = Contest(loop, place)
+        until(lambda: found.ask("there").status_code == 200, "an answer through the gateway")
+        yield found
+    finally:
+        place.sql.dispose()

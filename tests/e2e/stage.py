@@ -11,6 +11,7 @@ from pathlib import Path
 import boto3
 import httpx
 import pytest
+from filelock import FileLock
 
 from model_code.installation import Installation
 from model_code.settings import Settings
@@ -47,16 +48,20 @@ def bucket_beside(cluster: Cluster) -> Iterator[dict[str, str]]:
 
 
 def bring_postgresql(cluster: Cluster, engine: Engine) -> None:
-    """The image of PostgreSQL, to where pods find it; built from nothing where the engine has lost a layer of it."""
-    engine.build(HERE / "postgresql", POSTGRESQL, arguments=[], secrets=[])
-    try:
-        cluster.load(POSTGRESQL)
-    except AssertionError as error:
-        print(f"\nbuilt anew: {error}", flush=True)
-        engine.run("image", "rm", "--force", POSTGRESQL)
-        engine.run("builder", "prune", "--all", "--force")
+    """The image of PostgreSQL, to where pods find it; built from nothing where the engine has lost a layer of it.
+
+    One session after the other: the first two builds of a new engine, side by side, have lost one.
+    """
+    with FileLock(Path(tempfile.gettempdir()) / "evenkeel-e2e-postgresql.lock"):
         engine.build(HERE / "postgresql", POSTGRESQL, arguments=[], secrets=[])
-        cluster.load(POSTGRESQL)
+        try:
+            cluster.load(POSTGRESQL)
+        except AssertionError as error:
+            print(f"\nbuilt anew: {error}", flush=True)
+            engine.run("image", "rm", "--force", POSTGRESQL)
+            engine.run("builder", "prune", "--all", "--force")
+            engine.build(HERE / "postgresql", POSTGRESQL, arguments=[], secrets=[])
+            cluster.load(POSTGRESQL)
 
 
 @contextmanager

@@ -19,13 +19,13 @@ from services.build.engine import Engine
 from services.build.image import build_image
 from services.build.release import release_of
 from tests.e2e.cluster import Cluster, until
-from tests.e2e.contest import Contest, mount_usecase
+from tests.e2e.contest import contest_on, mount_usecase
 from tests.e2e.load import Load
 from tests.e2e.looped import CARDS, Looped, looped, patiently
-from tests.e2e.stage import POSTGRESQL
+from tests.e2e.stage import POSTGRESQL, bring_postgresql
 
-# Some fifteen Jobs one after the other; one cluster, one story, whose tests build on each other.
-pytestmark = [pytest.mark.timeout(1800), pytest.mark.xdist_group("cluster")]
+# Some fifteen Jobs one after the other; one story, whose tests build on each other. What else uses the cluster may go on beside it.
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.xdist_group("loop")]
 
 # The process that runs the flow, not the one that looks after it: as the kernel ends what takes too much memory.
 KILL = """
@@ -53,8 +53,7 @@ WORLD = World(seed=7, imperfections=Scenario().imperfections, level_shifts=(SHIF
 def loop(cluster: Cluster, engine: Engine, platform_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Looped]:
     """The platform in a namespace of its own, with nothing trained yet."""
     own = cluster.beside("loop")
-    engine.build(Path(__file__).parent / "postgresql", POSTGRESQL, arguments=[], secrets=[])
-    cluster.load(POSTGRESQL)
+    bring_postgresql(cluster, engine)
     own.create()
     try:
         mount = mount_usecase(own, tmp_path_factory.mktemp("usecases"))
@@ -153,22 +152,22 @@ def test_loop__leaves_its_story_in_the_ledger_and_ran_it_as_jobs(loop: Looped) -
 
 
 def test_rollout__is_judged_by_flow_runs_while_callers_ask(loop: Looped, engine: Engine, tmp_path: Path) -> None:
-    contest = Contest.deployed(loop, engine, tmp_path)
-    with Load(contest.ask, pause=0.05) as load:
+    with contest_on(loop, engine, tmp_path) as contest, Load(contest.ask, pause=0.05) as load:
         refused, worse = contest.rolled_out("worse")
         met = load.bundles()
         promoted, better = contest.rolled_out("better")
         until(lambda: contest.ask("afterwards").json()["bundle"] == contest.bundle("better"), "the better one alone")
+        first, second = contest.bundle("champion"), contest.bundle("better")
 
     assert (worse.ended, list(worse.passed)) == ("refused", ["shadow"])
-    assert met == {contest.bundle("champion")}
+    assert met == {first}
     assert (better.ended, list(better.passed)) == ("promoted", ["shadow", "replay", "weight-50"])
     shadow, metrics = better.passed["shadow"].shadow, better.passed["weight-50"].metrics
     assert shadow is not None
     assert shadow.requests == 20
     assert metrics is not None
     assert metrics.canary.requests > 0
-    assert load.bundles() == {contest.bundle("champion"), contest.bundle("better")}
+    assert load.bundles() == {first, second}
     assert load.failed == []
     assert [row["step"] for row in loop.table(refused)] == ["shadow", "refused"]
     assert [row["step"] for row in loop.table(promoted)] == ["shadow", "replay", "weight-50", "promoted"]
