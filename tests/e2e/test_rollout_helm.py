@@ -24,6 +24,7 @@ from tests.rollout_cases import RolloutCases, Stand
 # Pods come and go; one cluster, so one after the other.
 pytestmark = [pytest.mark.full, pytest.mark.timeout(900), pytest.mark.xdist_group("cluster")]
 RELEASE = USECASE.replace("_", "-")
+SERVICE = "spec.template.spec.containers[service]"
 TIMEOUT = 300.0  # of verbs that succeed; what fails is said long before
 
 
@@ -142,11 +143,41 @@ def test_status__tells_what_an_operator_changed_by_hand_and_deploy_puts_it_right
 
     told = "\n".join(stand.target.status(USECASE).differs)
 
-    assert f"{RELEASE}-canary runs image {stand.first.image}, the release says {stand.second.image}" in told
-    assert f"{RELEASE} has 0 replicas, the release says 1" in told
-    assert "50" in told
+    assert f"Deployment {RELEASE}-canary: {SERVICE}.image is {stand.first.image}, the release says {stand.second.image}" in told
+    assert f"Deployment {RELEASE}: spec.replicas is 0, the release says 1" in told
+    assert f"HTTPRoute {RELEASE}: spec.rules[0].backendRefs[{RELEASE}-canary].weight is 50, the release says 0" in told
     stand.target.deploy(stand.first, timeout=TIMEOUT)
     assert stand.target.status(USECASE).differs == ()
+
+
+def test_deploy__brings_back_what_an_operator_deleted_edited_or_added(
+    stand: Stand, cluster: Cluster, other: Callable[[dict[str, Any]], HelmTarget]
+) -> None:
+    target = other({"disruption": {"enabled": True}, "autoscaling": {"enabled": True, "min": 1, "max": 2}})
+    stand.point_at(stand.first)
+    target.withdraw(USECASE, timeout=TIMEOUT)
+    assert target.deploy(stand.first, timeout=TIMEOUT).differs == ()
+    deleted = ("networkpolicy", "service", "poddisruptionbudget", "horizontalpodautoscaler")
+    cluster.kubectl("delete", *(f"{kind}/{RELEASE}" for kind in deleted))
+    cluster.kubectl("set", "resources", f"deployment/{RELEASE}", "--limits=memory=1100Mi,cpu=3")
+    cluster.kubectl("set", "env", f"deployment/{RELEASE}", "EVENKEEL_KEEP=store", "EVENKEEL_LOG_FORMAT=json")
+
+    told = target.status(USECASE).differs
+    restored = target.deploy(stand.first, timeout=TIMEOUT)
+
+    gone = ("NetworkPolicy", "Service", "PodDisruptionBudget", "HorizontalPodAutoscaler")
+    assert {f"{kind} {RELEASE} of the release is gone" for kind in gone} < set(told), told
+    edited = "\n".join(told)
+    assert f"Deployment {RELEASE}: {SERVICE}.resources.limits.memory is 1100Mi, the release says " in edited
+    assert f"Deployment {RELEASE}: {SERVICE}.resources.limits.cpu is not of the release" in edited
+    assert f"Deployment {RELEASE}: {SERVICE}.env[EVENKEEL_KEEP].value is store, the release says spool" in edited
+    assert f"Deployment {RELEASE}: {SERVICE}.env[EVENKEEL_LOG_FORMAT] is not of the release" in edited
+    assert (restored.differs, restored.ready) == ((), True)
+    assert "EVENKEEL_LOG_FORMAT" not in cluster.kubectl("get", "deployment", RELEASE, "-o", "yaml", "--show-managed-fields=false")
+    for kind in deleted:
+        cluster.kubectl("get", f"{kind}/{RELEASE}")
+    stand.deployed(stand.first)
+    holds(stand)
 
 
 def test_deploy__release_whose_helm_was_killed_is_brought_back_first(

@@ -6,11 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from model_code.errors import RolloutError
+from services.rollout.cluster.manifest import PLURALS
 from services.rollout.helm.program import Recorded
 from tests.services.kserve_memory import Memory, Rendering
-
-GATEWAY = "gateway.networking.k8s.io/v1"
-KINDS = (("deployments", "apps/v1"), ("replicasets", "apps/v1"), ("pods", ""))
 
 
 class Releases(Rendering):
@@ -19,12 +17,15 @@ class Releases(Rendering):
     Attributes:
         memory: The namespace.
         kept: Each revision with its values, oldest first.
+        before: Called before anything is applied.
     """
 
     def __init__(self, memory: Memory) -> None:
         super().__init__()
         self.memory = memory
         self.kept: list[tuple[Recorded, dict[str, Any]]] = []
+        self.before: Callable[[], None] = lambda: None
+        self._applied: set[str] = set()
 
     def history(self, release: str) -> list[Recorded]:
         return [recorded for recorded, _ in self.kept]
@@ -89,15 +90,21 @@ class Releases(Rendering):
         self.kept[place] = (recorded.model_copy(update={"status": status, **more}), values)
 
     def _apply(self, release: str, objects: list[dict[str, Any]]) -> None:
-        gone = [path for path in self.memory.objects if any(self.memory.path(kind, group=group) in path for kind, group in KINDS)]
-        for path in gone:
+        """As helm: what is gone comes back, what was changed is as before, what the release has no more is deleted."""
+        self.before()
+        for path in [each for each in self.memory.objects if _is_run(each) or each in self._applied]:
             del self.memory.objects[path]
+        self._applied = set()
         for each in objects:
             meta, spec = each["metadata"], each["spec"]
+            path = self.memory.path(PLURALS[each["kind"]], meta["name"], each["apiVersion"])
             if each["kind"] == "Deployment":
                 notes = meta["annotations"] | {"deployment.kubernetes.io/revision": "1"}
                 self.memory.run(meta["name"], meta["labels"], notes, spec["template"]["spec"]["containers"], spec["replicas"])
             else:
-                self.memory.call("PATCH", self.memory.path("httproutes", meta["name"], GATEWAY), body=each)
-        if not objects:
-            self.memory.objects.pop(self.memory.path("httproutes", release, GATEWAY), None)
+                self.memory.call("PATCH", path, body=each)
+            self._applied.add(path)
+
+
+def _is_run(path: str) -> bool:
+    return any(f"/{kind}/" in path for kind in ("replicasets", "pods"))

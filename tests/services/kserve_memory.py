@@ -34,7 +34,7 @@ class Memory(Cluster):
     def call(
         self, method: str, path: str, *, body: object = None, query: Mapping[str, str] | None = None, content: str = ""
     ) -> str:
-        given: dict[str, Any] = json.loads(json.dumps(body)) if body is not None else {}
+        given: dict[str, Any] = json.loads(json.dumps(body)) if isinstance(body, dict) else {}
         if method == "GET":
             return json.dumps(self._read(path, query or {}))
         self.writes.append(f"{method} {path.split('/models/')[-1]}")
@@ -44,9 +44,11 @@ class Memory(Cluster):
         if method == "POST":
             path = f"{path}/{given['metadata']['name']}"
         before = self.objects.get(path)
-        told = given["metadata"].get("resourceVersion") if before else None
+        told = _version(given, body) if before else None
         if before is not None and told not in (None, before["metadata"]["resourceVersion"]):
             raise Conflict(f"{path} was changed")
+        if before is not None and "json-patch" in content:
+            given = _patched(before, json.loads(json.dumps(body)))
         merged = _merged(before, given) if before is not None and "merge-patch" in content else given
         self._put(path, merged, before)
         return json.dumps(self.objects[path])
@@ -148,18 +150,36 @@ class Rendering(Helm):
         backends = [{"name": release, "port": 80, "weight": 100 - weight}]
         if "canary" in tracks:
             backends.append({"name": f"{release}-canary", "port": 80, "weight": weight})
-        route = {"kind": "HTTPRoute", "metadata": {"name": release}, "spec": {"rules": [{"backendRefs": backends}]}}
-        return [*(_deployment(release, name, given) for name, given in tracks.items()), route | {"apiVersion": "gateway/v1"}]
+        policy = {"podSelector": {"matchLabels": labels_of(release)}, "policyTypes": ["Ingress"]}
+        return [
+            *(_deployment(release, name, given) for name, given in tracks.items()),
+            _object("HTTPRoute", "gateway.networking.k8s.io/v1", release, {"rules": [{"backendRefs": backends}]}),
+            _object("NetworkPolicy", "networking.k8s.io/v1", release, policy),
+        ]
+
+
+def labels_of(release: str) -> dict[str, str]:
+    """Of every object of a release."""
+    return {"app.kubernetes.io/instance": release, "app.kubernetes.io/component": "service"}
+
+
+def _object(kind: str, group: str, release: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    metadata = {"name": release, "labels": labels_of(release)}
+    return {"apiVersion": group, "kind": kind, "metadata": metadata, "spec": dict(spec)}
 
 
 def _deployment(release: str, track: str, given: Mapping[str, Any]) -> dict[str, Any]:
     name = release if track == "stable" else f"{release}-{track}"
-    labels = {"app.kubernetes.io/instance": release, "app.kubernetes.io/component": "service", "evenkeel.io/track": track}
+    labels = labels_of(release) | {"evenkeel.io/track": track}
     notes = {"evenkeel.io/model-version": given["version"], "evenkeel.io/bundle": given["bundle"]}
-    container = {"name": "service", "image": f"{given['image']['repository']}:{given['image']['tag']}"}
+    image = f"{given['image']['repository']}:{given['image']['tag']}"
+    pin = [{"name": "EVENKEEL_PIN", "value": given["bundle"]}] if track != "stable" else []
+    environment = [{"name": "EVENKEEL_KEEP", "value": "spool"}, *pin]
+    container = {"name": "service", "image": image, "env": environment, "resources": {"limits": {"memory": "1Gi"}}}
     template = {"metadata": {"labels": labels, "annotations": notes}, "spec": {"containers": [container]}}
     metadata = {"name": name, "labels": labels, "annotations": notes}
-    return {"kind": "Deployment", "metadata": metadata, "spec": {"replicas": 1, "template": template}}
+    spec = {"replicas": 1, "template": template}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
 
 
 def _owner(uid: str) -> dict[str, Any]:
@@ -170,3 +190,24 @@ def _merged(below: Any, above: Any) -> Any:
     if not isinstance(below, dict) or not isinstance(above, dict):
         return above
     return below | {key: _merged(below.get(key), value) for key, value in above.items()}
+
+
+def _version(given: Mapping[str, Any], body: object) -> str | None:
+    """The version that a write is about; None where it says none."""
+    if isinstance(body, list):
+        return next((str(each["value"]) for each in body if each["path"] == "/metadata/resourceVersion"), None)
+    told: str | None = given["metadata"].get("resourceVersion")
+    return told
+
+
+def _patched(before: Mapping[str, Any], operations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What a JSON patch makes of it, of those that remove."""
+    made = deepcopy(dict(before))
+    for each in operations:
+        if each["op"] == "remove":
+            *parents, last = (part.replace("~1", "/").replace("~0", "~") for part in each["path"].strip("/").split("/"))
+            place: Any = made
+            for part in parents:
+                place = place[int(part) if isinstance(place, list) else part]
+            del place[int(last) if isinstance(place, list) else last]
+    return made

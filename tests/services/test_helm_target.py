@@ -1,6 +1,7 @@
 """The Helm target's verbs against releases in memory; on a real cluster they are in tests/e2e."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -141,6 +142,13 @@ def test_rollback__returns_to_the_revision_before_once(stand: Stand) -> None:
     assert [each.version for each in stand.target.history(LOAD)] == ["1", "2", "1"]
 
 
+def container(stand: Stand) -> dict[str, Any]:
+    """Of the stable Deployment, as it is in the cluster."""
+    found = stand.memory.objects[stand.memory.path("deployments", LOAD, "apps/v1")]["spec"]["template"]["spec"]["containers"][0]
+    assert isinstance(found, dict)
+    return found
+
+
 def test_status__tells_what_somebody_changed(stand: Stand) -> None:
     stand.deployed(FIRST)
     stand.memory.objects[stand.memory.path("deployments", LOAD, "apps/v1")]["spec"]["replicas"] = 3
@@ -148,8 +156,50 @@ def test_status__tells_what_somebody_changed(stand: Stand) -> None:
 
     changed, pointed = stand.target.status(LOAD).differs
 
-    assert changed == "load has 3 replicas, the release says 1"
+    assert changed == "Deployment load: spec.replicas is 3, the release says 1"
     assert "the pointer wants bundle 2222" in pointed
+
+
+def test_deploy__brings_back_what_somebody_deleted_or_edited(stand: Stand) -> None:
+    stand.deployed(FIRST)
+    stand.memory.call("DELETE", stand.memory.path("networkpolicies", LOAD, "networking.k8s.io/v1"))
+    container(stand)["resources"]["limits"]["memory"] = "64Mi"
+    container(stand)["env"][0]["value"] = "direct"
+
+    told = stand.target.status(LOAD).differs
+    restored = stand.other.deploy(FIRST, timeout=5)
+
+    service = "Deployment load: spec.template.spec.containers[service]"
+    assert set(told) == {
+        f"{service}.resources.limits.memory is 64Mi, the release says 1Gi",
+        f"{service}.env[EVENKEEL_KEEP].value is direct, the release says spool",
+        "NetworkPolicy load of the release is gone",
+    }
+    assert (restored.differs, restored.revision) == ((), 2)
+    assert stand.other.deploy(FIRST, timeout=5).revision == 2
+
+
+def test_deploy__takes_out_what_somebody_added_before_helm_applies(stand: Stand) -> None:
+    stand.deployed(FIRST)
+    container(stand)["env"] += [{"name": "EVENKEEL_PIN", "value": SECOND.bundle}]
+    told = stand.target.status(LOAD).differs
+    seen: list[list[str]] = []
+    stand.releases.before = lambda: seen.append([each["name"] for each in container(stand)["env"]])
+
+    stand.target.deploy(FIRST, timeout=5)
+
+    assert told == ("Deployment load: spec.template.spec.containers[service].env[EVENKEEL_PIN] is not of the release",)
+    assert seen == [["EVENKEEL_KEEP"]]
+    assert stand.target.status(LOAD).differs == ()
+
+
+def test_status__names_a_deployment_that_is_not_of_the_release(stand: Stand) -> None:
+    stand.deployed(FIRST)
+    there = stand.memory.objects[stand.memory.path("deployments", LOAD, "apps/v1")]
+    stranger = there | {"metadata": there["metadata"] | {"name": "other"}}
+    stand.memory.objects[stand.memory.path("deployments", "other", "apps/v1")] = stranger
+
+    assert stand.target.status(LOAD).differs == ("Deployment other is not of this release",)
 
 
 def test_stop__leaves_nothing_and_nothing_is_fine(stand: Stand) -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from model_code.errors import RolloutError
 from services.rollout.cluster.api import Cluster, NotFound
-from services.rollout.kserve.differences import changed
 from services.rollout.kserve.history import KEPT, KServeHistory
 
 
@@ -87,10 +86,3 @@ def test_history__keeps_the_newest_ones(history: KServeHistory) -> None:
         history.record(release(number), "deploy")
 
     assert [each.revision for each in history.revisions()] == list(range(KEPT + 3, 3, -1))
-
-
-def test_changed__names_what_is_otherwise_and_not_what_the_cluster_added() -> None:
-    wanted = {"predictor": {"minReplicas": 2, "containers": [{"image": "a:1"}], "tolerations": []}}
-    found = {"predictor": {"minReplicas": 1, "maxReplicas": 3, "containers": [{"image": "a:1", "imagePullPolicy": "Always"}]}}
-
-    assert list(changed(wanted, found, "load")) == ["load.predictor.minReplicas is 1, the release says 2"]

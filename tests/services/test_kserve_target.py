@@ -179,6 +179,33 @@ def test_status__tells_what_somebody_changed_or_deleted(stand: Stand) -> None:
     assert "the pointer wants 2222" in told
 
 
+def test_status__tells_what_stands_beside_the_pods_and_was_deleted_or_edited(stand: Stand) -> None:
+    stand.deployed(FIRST)
+    policy = stand.memory.path("networkpolicies", LOAD, "networking.k8s.io/v1")
+    stand.memory.objects[policy]["spec"]["policyTypes"] = ["Egress"]
+
+    assert stand.target.status(LOAD).differs == ("NetworkPolicy load: spec.policyTypes[0] is Egress, the release says Ingress",)
+    stand.memory.call("DELETE", policy)
+    assert stand.target.status(LOAD).differs == ("NetworkPolicy load of the release is gone",)
+    assert stand.target.deploy(FIRST, timeout=5).differs == ()
+
+
+def test_deploy__takes_out_what_somebody_added_to_the_container(stand: Stand) -> None:
+    stand.deployed(FIRST)
+    service = stand.memory.objects[stand.memory.path("inferenceservices", LOAD, "serving.kserve.io/v1beta1")]
+    service["spec"]["predictor"]["containers"][0]["env"] += [{"name": "EVENKEEL_PIN", "value": SECOND.bundle}]
+
+    (told,) = stand.target.status(LOAD).differs
+    stand.memory.writes.clear()
+    stand.target.deploy(FIRST, timeout=5)
+
+    assert told.endswith("containers[kserve-container].env[EVENKEEL_PIN] is not of the release")
+    assert [each for each in stand.memory.writes if each == "PATCH inferenceservices/load"] == [
+        "PATCH inferenceservices/load"
+    ] * 2
+    assert stand.target.status(LOAD).differs == ()
+
+
 def test_stop__leaves_nothing_and_nothing_is_fine(stand: Stand) -> None:
     stand.deployed(FIRST)
     stand.target.stage(SECOND, "shadow", timeout=5)

@@ -1,17 +1,11 @@
-"""What a release shall run and says of itself: plans, values, notes, and where the cluster runs something else."""
-
-import copy
-from typing import Any
+"""What a release shall run and says of itself: plans, values, notes."""
 
 import pytest
-import yaml
 
 from model_code.errors import RolloutError
 from services.rollout.base import Wanted
 from services.rollout.cluster.plan import Challenger, Plan
-from services.rollout.cluster.trouble import Seen
 from services.rollout.cluster.values import operators_of
-from services.rollout.helm.differences import differences
 from services.rollout.helm.note import Note, described
 
 BUNDLES = ("a" * 64, "b" * 64)
@@ -19,20 +13,6 @@ SITE = {"replicas": 3, "image": {"pullSecrets": ["registry"]}, "canary": {"repli
 STABLE = Plan(usecase="tiny", version="1", bundle=BUNDLES[0], image="host:5000/tiny:one")
 BY_DIGEST = f"host:5000/tiny@sha256:{'c' * 64}"
 SECOND = Wanted(usecase="tiny", version="2", bundle=BUNDLES[1], image="host:5000/tiny:two")
-
-MANIFEST = f"""
-kind: Deployment
-metadata: {{name: tiny}}
-spec: {{replicas: 2, template: {{spec: {{containers: [{{name: service, image: "tiny:one"}}]}}}}}}
----
-kind: Deployment
-metadata: {{name: tiny-canary, labels: {{evenkeel.io/track: canary}}}}
-spec: {{replicas: 1, template: {{spec: {{containers: [{{image: "tiny:two", env: [{{name: EVENKEEL_PIN, value: {BUNDLES[1]}}}]}}]}}}}}}
----
-kind: HTTPRoute
-metadata: {{name: tiny}}
-spec: {{rules: [{{backendRefs: [{{name: tiny, weight: 80}}, {{name: tiny-canary, weight: 20}}]}}]}}
-"""
 
 
 @pytest.mark.parametrize(
@@ -110,53 +90,3 @@ def test_note__is_read_from_the_words_of_a_plan() -> None:
     assert (staged.verb, staged.version, staged.staged) == ("canary", "1", True)
     assert Note.of("Rollback to 3") is None
     assert Note.of("Upgrade complete") is None
-
-
-def live(changes: dict[tuple[int, str], object]) -> list[str]:
-    """What differs once somebody changed the live objects: (number of the object, path) -> value."""
-    told = list(yaml.safe_load_all(MANIFEST))
-    found = copy.deepcopy(told)
-    for (number, path), value in changes.items():
-        *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
-        place: Any = found[number]
-        for part in parents:
-            place = place[part]
-        place[last] = value
-    return differences(
-        told, Seen([each for each in found[:2] if each["spec"]], [], [], []), found[2] if found[2]["spec"] else None
-    )
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({}, []),
-        (
-            {(0, "spec.template.spec.containers.0.image"): "tiny:three"},
-            ["tiny runs image tiny:three, the release says tiny:one"],
-        ),
-        ({(0, "spec.replicas"): 0}, ["tiny has 0 replicas, the release says 2"]),
-        (
-            {(1, "spec.template.spec.containers.0.env"): []},
-            [f"tiny-canary is pinned to bundle none, the release says {BUNDLES[1]}"],
-        ),
-        ({(1, "spec"): {}}, ["Deployment tiny-canary of the release is gone"]),
-        ({(2, "spec"): {}}, ["HTTPRoute tiny of the release is gone"]),
-        (
-            {(2, "spec.rules.0.backendRefs.1.weight"): 100},
-            ["the route shares requests out as tiny 80, tiny-canary 100, the release says tiny 80, tiny-canary 20"],
-        ),
-    ],
-)
-def test_differences__name_what_somebody_changed(changes: dict[tuple[int, str], object], said: list[str]) -> None:
-    assert live(changes) == said
-
-
-def test_differences__leave_replicas_to_an_autoscaler_and_name_strangers() -> None:
-    told = list(yaml.safe_load_all(MANIFEST))
-    found = copy.deepcopy(told)
-    del told[0]["spec"]["replicas"]
-    found[0]["spec"]["replicas"] = 7
-    stranger = copy.deepcopy(found[0]) | {"metadata": {"name": "other"}}
-
-    assert differences(told, Seen([*found[:2], stranger], [], [], []), found[2]) == ["Deployment other is not of this release"]

@@ -1,19 +1,19 @@
 """One use case's Helm release: brought to a plan, and back to what held before where that fails."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from model_code.errors import RolloutError
 from model_code.settings import Settings
 from services.rollout.cluster.api import Cluster
 from services.rollout.cluster.live import Live
+from services.rollout.cluster.manifest import altered, take_out_additions
 from services.rollout.cluster.plan import Plan
 from services.rollout.cluster.trouble import Seen
 from services.rollout.cluster.values import operators_of, read_values
 from services.rollout.cluster.vigil import Vigil
 from services.rollout.cluster.waiting import pending_after
-from services.rollout.helm.differences import differences
 from services.rollout.helm.history import Revisions
 from services.rollout.helm.note import described
 from services.rollout.helm.program import Helm, Recorded
@@ -73,6 +73,7 @@ class HelmRelease:
         values, vigil, began = plan.values(self.operators()), Vigil(self.live, plan), time.monotonic()
         if held is None or not self._unchanged(values, held):
             try:
+                self._take_out_additions(held)
                 self._helm.upgrade(self.name, values, described(plan, verb), wait=timeout, look=lambda: self._look(vigil))
             except RolloutError as error:
                 raise self._undone(held, vigil, error) from error
@@ -101,9 +102,13 @@ class HelmRelease:
         if pending_after(lambda: [each for each in self.live.tracks(self.live.seen(), None) if each.track != "stable"], seconds):
             raise RolloutError(f"canary or shadow of {self.usecase} do not end", hint="kubectl describe their Deployments")
 
-    def differences(self, revision: int, seen: Seen, route: Mapping[str, Any] | None) -> list[str]:
-        """Where the cluster runs something other than a revision says, one sentence each."""
-        return differences(self._helm.manifest(self.name, revision), seen, route)
+    def differences(self, revision: int, seen: Seen) -> list[str]:
+        """Where the cluster has something other than a revision says, one sentence each."""
+        manifest = self._helm.manifest(self.name, revision)
+        ours = {each["metadata"]["name"] for each in manifest if each["kind"] == "Deployment"}
+        strangers = sorted({each["metadata"]["name"] for each in seen.deployments} - ours)
+        changes = [sentence for each in altered(self._cluster, manifest) for sentence in each.said]
+        return changes + [f"Deployment {name} is not of this release" for name in strangers]
 
     def operators(self) -> dict[str, Any]:
         """The operator's file; without one, what the release has of theirs.
@@ -118,7 +123,13 @@ class HelmRelease:
         """Whether the newest revision holds, was given these values, and the cluster runs what it says."""
         if self.revisions.newest() != held or held.chart != self._helm.chart() or self._helm.values(self.name) != values:
             return False
-        return not self.differences(held.revision, self.live.seen(), self.live.route())
+        return not self.differences(held.revision, self.live.seen())
+
+    def _take_out_additions(self, held: Recorded | None) -> None:
+        """What helm leaves in place: it applies what a release says, and these it says nothing of."""
+        if held is not None:
+            self._check()
+            take_out_additions(self._cluster, self._helm.manifest(self.name, held.revision))
 
     def _undone(self, held: Recorded | None, vigil: Vigil, error: RolloutError) -> RolloutError:
         """The error, with the release back at what held before; what was lost to another rollout is that one's to settle."""

@@ -123,7 +123,7 @@ class HelmTarget(ClusterTarget):
         if newest is None:
             return TargetStatus(target=self.name, usecase=usecase, tracks=tracks)
         held = release.revisions.deployed()
-        differs = release.differences((held or newest).revision, seen, route)
+        differs = release.differences((held or newest).revision, seen)
         stable = next((each for each in tracks if each.track == "stable"), None)
         pointed = difference(self._settings, usecase, stable.bundle if stable else None)
         return TargetStatus(

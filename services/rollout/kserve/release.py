@@ -3,19 +3,19 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from model_code.errors import ConfigurationError, RolloutError
+from model_code.errors import ConfigurationError, EvenkeelError, RolloutError
 from model_code.settings import Settings
 from services.rollout.base import CHALLENGERS, Staged, Track, Wanted
 from services.rollout.cluster.api import Cluster
 from services.rollout.cluster.live import BUNDLE, ORDER
+from services.rollout.cluster.manifest import altered, take_out_additions
 from services.rollout.cluster.plan import Plan
 from services.rollout.cluster.values import image_named, read_values
 from services.rollout.cluster.vigil import Vigil
 from services.rollout.cluster.waiting import pending_after
 from services.rollout.helm.program import Helm
-from services.rollout.kserve.applied import BESIDE, ISVC, Object, apply, delete
+from services.rollout.kserve.applied import BESIDE, Object, apply, delete
 from services.rollout.kserve.chart import Rendered, rendered
-from services.rollout.kserve.differences import changed
 from services.rollout.kserve.history import KServeHistory
 from services.rollout.kserve.live import KServeLive
 
@@ -89,6 +89,8 @@ class KServeRelease:
         """
         before = self.history.newest()
         self._check()
+        if before is not None:
+            take_out_additions(self._cluster, [before["data"]])
         self.history.record(service, what)
         apply(self._cluster, service)
         try:
@@ -166,14 +168,26 @@ class KServeRelease:
         """
         if newest is None:
             return
-        told = self._cluster.get(self._cluster.path(ISVC[0], self.name, ISVC[1]))
-        if told is None:
-            yield f"InferenceService {self.name} of release {newest['revision']} is gone"
-            return
-        yield from changed(newest["data"]["spec"], told["spec"], f"InferenceService {self.name}")
+        for each in altered(self._cluster, [newest["data"]]):
+            yield from each.said
+        yield from self._beside_differences()
         bundle = newest["data"]["metadata"]["annotations"].get(BUNDLE)
         if wanted is not None and bundle != wanted:
             yield f"the release was made for bundle {str(bundle)[:12]}, the pointer wants {wanted[:12]}"
+
+    def _beside_differences(self) -> Iterator[str]:
+        """The same of challengers, the route and all else, of which no history is kept: against what the chart renders now."""
+        plan = self.live.plan(self.usecase)
+        if plan is None:
+            return
+        try:
+            made = self._rendered(plan)
+        except EvenkeelError as error:
+            yield f"what stands beside {self.name} cannot be compared: {error.message}"
+            return
+        staged = [service for track, service in made.services.items() if track != "stable"]
+        for each in altered(self._cluster, [*staged, made.route, *made.beside]):
+            yield from each.said
 
     def _rendered(self, plan: Plan) -> Rendered:
         groups = [each for each in OPTIONAL_GROUPS if self._cluster.get(f"/apis/{each}") is not None]
