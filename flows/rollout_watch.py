@@ -9,7 +9,7 @@ from model_code.contest import judge
 from model_code.errors import RolloutError
 from model_code.installation import Installation
 from model_code.rollout import StepVerdict, judge_step
-from model_code.rollout_evidence import PairedReplay, Plan, ServingMetrics, ShadowComparison, Step, StepEvidence
+from model_code.rollout_evidence import PairedReplay, Plan, ServingMetrics, ShadowComparison, Step, StepEvidence, TrackMetrics
 from model_code.rollout_spec import Rollout as Rules
 from services.rollout.analysis.prometheus import Prometheus
 from services.rollout.analysis.replay import Endpoint, replay
@@ -19,6 +19,7 @@ from services.rollout.base import Staged, Target
 POLL_SECONDS = 2.0  # less than a scrape, so that trouble is seen with the first sample that shows it
 UNREADY_LOOKS = 3  # within one pause, before a track counts as not ready
 HEARD_SECONDS = 120.0  # a track whose last sample is older is not watched
+ALL = 100  # percent of the requests, with which there is no stable track to compare with at the same time
 Tell = Callable[[Step, StepVerdict, StepEvidence], None]
 
 
@@ -48,6 +49,7 @@ class Watch:
     shadow: ShadowComparison | None = None
     paired: PairedReplay | None = None
     _track: Staged = field(default="canary")
+    _usual: TrackMetrics | None = None
 
     @property
     def rules(self) -> Rules:
@@ -95,14 +97,17 @@ class Watch:
     def is_heard(self) -> bool:
         """Whether the metrics of both tracks come in, which is waited for: without them no caller meets the new version."""
         deadline = time.monotonic() + self.rules.patience_seconds
-        while self._read(HEARD_SECONDS) is None:
+        while (heard := self._read(HEARD_SECONDS)) is None:
             if time.monotonic() >= deadline:
                 return False
             time.sleep(self.poll_seconds)
+        self._usual = heard.stable
         return True
 
     def _seen(self, step: Step, seconds: float) -> StepEvidence:
         metrics = self._read(seconds) if step.kind == "weight" else None
+        if metrics is not None and self._usual is not None and step.weight == ALL:
+            metrics = metrics.model_copy(update={"stable": self._usual})
         return StepEvidence(seconds=seconds, ready=self._ready(), shadow=self.shadow, replay=self.paired, metrics=metrics)
 
     def _read(self, seconds: float) -> ServingMetrics | None:

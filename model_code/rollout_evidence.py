@@ -32,7 +32,7 @@ class TrackMetrics(Told):
 
 
 class ServingMetrics(Told):
-    """Both tracks, over the same time."""
+    """Both tracks, over the same time; where the canary answers all, stable over the time just before."""
 
     stable: TrackMetrics
     canary: TrackMetrics
@@ -112,7 +112,7 @@ class Step(Told):
 
     Attributes:
         kind: `shadow`: live requests, answers to nobody; `replay`: recent origins; `weight`: part of the traffic.
-        weight: Percent of the traffic; 0 for the other kinds.
+        weight: Percent of the traffic; 0 for the other kinds. 100: nobody meets the stable track, which still stands.
 
     Example:
         >>> Step(kind="weight", weight=25).name
@@ -120,7 +120,7 @@ class Step(Told):
     """
 
     kind: Kind
-    weight: int = Field(0, ge=0, le=99)
+    weight: int = Field(0, ge=0, le=100)
 
     @property
     def name(self) -> str:

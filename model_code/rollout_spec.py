@@ -13,7 +13,7 @@ class Rollout(Spec):
     weights: tuple[int, ...] = Field(
         (5, 25, 50),
         max_length=20,
-        description="Percent of the traffic at each canary step, rising. Default: at most one request in twenty meets a bad release at first; empty, the paired replay alone decides.",
+        description="Percent of the traffic at each canary step, rising. Default: at most one request in twenty meets a bad release at first; empty, the paired replay alone decides. 100, as the last or the only one, is blue/green: the new version answers all, and the old one still stands.",
     )
     step_seconds: float = Field(
         60,
@@ -74,6 +74,6 @@ class Rollout(Spec):
 
     @model_validator(mode="after")
     def _weights_rise(self) -> Self:
-        if list(self.weights) != sorted(set(self.weights)) or any(not 0 < weight < 100 for weight in self.weights):
-            raise ValueError(f"rollout.weights {list(self.weights)} must rise, each between 1 and 99")
+        if list(self.weights) != sorted(set(self.weights)) or any(not 0 < weight <= 100 for weight in self.weights):
+            raise ValueError(f"rollout.weights {list(self.weights)} must rise, each between 1 and 100")
         return self

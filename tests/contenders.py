@@ -71,3 +71,9 @@ def copy_of(made: Installation, home: Path) -> Installation:
     shutil.copytree(made.settings.home, home)
     settings = made.settings.model_copy(update={"home": home, "service_port": free_port()})
     return Installation.open(made.usecase.name, settings)
+
+
+def ruled(made: Installation, folder: Path, rules: str) -> Installation:
+    """The same installation with other rules of a rollout, written below `folder`."""
+    write_usecase(folder, made.usecase.name, rules)
+    return Installation.open(made.usecase.name, made.settings.model_copy(update={"usecase_path": str(folder)}))

@@ -111,9 +111,12 @@ class RolloutCases:
                 stand.target.traffic(stand.usecase, 20)
             return
         shared = stand.target.traffic(stand.usecase, 20)
+        every = stand.target.traffic(stand.usecase, 100)
         back = stand.open().traffic(stand.usecase, 0)
 
         assert [each.weight for each in shared.tracks] == [80, 20]
+        assert [(each.weight, each.ready) for each in every.tracks] == [(0, True), (100, True)]
+        assert (every.differs, stand.model().bundle) == ((), stand.first.bundle)
         assert [each.weight for each in back.tracks] == [100, 0]
         assert back.differs == ()
 

@@ -13,13 +13,14 @@ from model_code.errors import PromotionRefused, RolloutError
 from model_code.installation import Installation
 from model_code.rollout_evidence import ServingMetrics
 from services.rollout.base import Busy
-from tests.contenders import NAME, ORIGINS, PRESENT, VERSIONS, copy_of
+from tests.contenders import NAME, ORIGINS, PRESENT, RULES, VERSIONS, copy_of, ruled
 from tests.contenders_served import Served
 from tests.pretended_target import PretendedTarget
 from tests.unit.rollout_cases import EMPTY, metrics
 
 pytestmark = pytest.mark.xdist_group("contenders")
 NO_TRAFFIC = metrics(0, stable=EMPTY)
+USUAL = metrics().stable
 ALL = ["stage canary", "traffic 5", "traffic 50", "promote"]
 
 
@@ -192,6 +193,54 @@ def test_course__one_at_a_time(world: World) -> None:
     with world.target.lock(NAME), pytest.raises(Busy, match="another rollout"):
         world.roll("better")
     assert world.rollouts() == []
+
+
+@pytest.fixture
+def blue_green(world: World, tmp_path: Path) -> World:
+    """The same world, where the new version answers all at once or nobody."""
+    world.place = ruled(world.place, tmp_path / "usecases", RULES.replace("[5, 50]", "[100]"))
+    return world
+
+
+def test_course__blue_green_lets_the_new_version_answer_all_before_it_is_promoted(blue_green: World, contenders: Served) -> None:
+    champions: list[tuple[str | None, str]] = []
+    blue_green.target.on["traffic"] = lambda: champions.append(blue_green.champion())
+    blue_green.metrics = Metrics((metrics(0, stable=USUAL), metrics(1000, stable=EMPTY)))
+
+    outcome = blue_green.roll("better")
+
+    assert outcome.outcome == "promoted", outcome
+    assert blue_green.target.asked == ["stage canary", "traffic 100", "promote"]
+    assert champions == [("1", contenders.bundles["champion"])]
+    (done,) = blue_green.rollouts()
+    assert list(done.passed) == ["replay", "weight-100"]
+
+
+@pytest.mark.parametrize(
+    ("met", "said"),
+    [
+        (metrics(1000, 30, stable=EMPTY), "30 of 1000 requests failed"),
+        (metrics(1000, p99=0.5, stable=EMPTY), "0.500 s, 0.040 s is usual"),  # of stable's callers, before
+        (None, "no metric, no promotion"),
+    ],
+)
+def test_course__blue_green_goes_back_by_one_weight(
+    blue_green: World, contenders: Served, met: ServingMetrics | None, said: str
+) -> None:
+    blue_green.metrics = Metrics((metrics(0, stable=USUAL), met))
+
+    outcome = blue_green.roll("better")
+
+    assert said in outcome.reasons[0]
+    assert blue_green.target.asked == ["stage canary", "traffic 100", "withdraw"]
+    kept(blue_green, contenders)
+
+
+def test_course__blue_green_whose_callers_fail_as_they_did_before_is_no_worse(blue_green: World) -> None:
+    usual = USUAL.model_copy(update={"failed": USUAL.requests // 10})
+    blue_green.metrics = Metrics((metrics(0, stable=usual), metrics(1000, 100, stable=EMPTY)))
+
+    assert blue_green.roll("better").outcome == "promoted"
 
 
 @pytest.mark.parametrize("verb", ["stage", "traffic", "promote"])

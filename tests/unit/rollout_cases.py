@@ -20,7 +20,7 @@ ORIGINS = 14
 FIRST = datetime(2024, 3, 1, tzinfo=UTC)
 RULES = Rollout(origins=ORIGINS)
 SHADOW, REPLAY = Step(kind="shadow"), Step(kind="replay")
-FIVE, HALF = Step(kind="weight", weight=5), Step(kind="weight", weight=50)
+FIVE, HALF, ALL = (Step(kind="weight", weight=percent) for percent in (5, 50, 100))
 BETTER = PairedVerdict(better=True, gain=0.1, low=0.05, high=0.15, n=21, reason="better")
 WORSE = BETTER.model_copy(update={"better": False, "gain": -0.1, "reason": "not sure to be better"})
 EMPTY = TrackMetrics(requests=0, failed=0)

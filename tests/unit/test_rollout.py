@@ -10,6 +10,7 @@ from model_code.rollout import judge_step, replay_verdict
 from model_code.rollout_evidence import Step, StepEvidence, TrackMetrics, chosen_origins
 from model_code.rollout_spec import Rollout
 from tests.unit.rollout_cases import (
+    ALL,
     BETTER,
     EMPTY,
     FIRST,
@@ -59,6 +60,8 @@ CASES: list[tuple[str, Step, StepEvidence, str, str]] = [
         "go",
         "80 of 1000",
     ),
+    ("answers all, and well", ALL, seen(), "go", "better"),
+    ("answers all, and fails", ALL, seen(1, metrics=metrics(1000, 30)), "stop", "30 of 1000 requests failed"),
     ("slow under load", FIVE, seen(1, metrics=metrics(1000, p99=0.4)), "stop", "takes more than 0.400 s"),
     ("slow, but too few to tell", FIVE, seen(metrics=metrics(20, p99=0.4)), "go", "too few for a verdict"),
     ("slower than nothing to speak of", FIVE, seen(metrics=metrics(1000, p99=0.099)), "go", "better"),
@@ -115,8 +118,12 @@ def test_chosen_origins__prefers_those_that_neither_was_trained_on() -> None:
 def test_rollout__weights_must_rise() -> None:
     with pytest.raises(ValueError, match="must rise"):
         Rollout(weights=(25, 5))
-    with pytest.raises(ValueError, match="between 1 and 99"):
-        Rollout(weights=(5, 100))
+    for weights in ((0, 5), (5, 101)):
+        with pytest.raises(ValueError, match="between 1 and 100"):
+            Rollout(weights=weights)
+    assert Rollout(weights=(100,)).weights == (100,)
+    with pytest.raises(ValueError, match="must rise"):
+        Rollout(weights=(100, 50))
 
 
 counts = st.integers(0, 2000)
@@ -148,7 +155,7 @@ evidences = st.builds(
     replay=maybe_replay,
     metrics=maybe_metrics,
 )
-steps = st.sampled_from([SHADOW, REPLAY, FIVE, HALF])
+steps = st.sampled_from([SHADOW, REPLAY, FIVE, HALF, ALL])
 PARTS = ("ready", "shadow", "replay", "metrics")
 
 
@@ -175,7 +182,7 @@ def test_judge_step__a_higher_loss_never_helps_the_challenger(step: Step, known:
             assert judge_step(step, known, plan(), RULES).decision == "go"
 
 
-@given(evidences, st.integers(1, 98), st.booleans())
+@given(evidences, st.integers(1, 99), st.booleans())
 @SETTINGS
 def test_judge_step__more_weight_helps_nobody(known: StepEvidence, weight: int, unseen: bool) -> None:
     fixed = plan(unseen=unseen)
