@@ -56,9 +56,9 @@ class Releases(Rendering):
         self.kept.clear()
         self._apply(release, [])
 
-    def killed(self, release: str, values: Mapping[str, Any]) -> None:
+    def killed(self, release: str, values: Mapping[str, Any], description: str = "deploy") -> None:
         """What a helm leaves that was killed a minute ago."""
-        self._add(release, dict(values), "deploy", None, lambda: None)
+        self._add(release, dict(values), description, None, lambda: None)
         self._mark("pending-upgrade", updated=datetime(2026, 1, 1, tzinfo=UTC))
         self._mark("deployed", -2)
 

@@ -142,6 +142,33 @@ def test_rollback__returns_to_the_revision_before_once(stand: Stand) -> None:
     assert [each.version for each in stand.target.history(LOAD)] == ["1", "2", "1"]
 
 
+def test_rollback__that_was_killed_is_done_when_it_is_asked_for_again(stand: Stand) -> None:
+    stand.deployed(FIRST)
+    stand.deployed(SECOND)
+    stand.point_at(FIRST)
+    stand.releases.killed(LOAD, stand.releases.values(LOAD, 1), "Rollback to 1")
+
+    back = stand.target.rollback(LOAD, timeout=5)
+
+    assert [(each.version, each.image, each.ready) for each in back.tracks] == [("1", FIRST.image, True)]
+    assert stand.other.rollback(LOAD, timeout=5) == back
+
+
+def test_rollback__after_a_deploy_that_failed_returns_to_what_ran_before(stand: Stand) -> None:
+    stand.deployed(FIRST)
+    stand.deployed(SECOND)
+    with pytest.raises(RolloutError, match="back at revision 2"):
+        stand.target.deploy(SECOND.model_copy(update={"image": NOWHERE}), timeout=30)
+    stand.point_at(FIRST)
+
+    back = stand.target.rollback(LOAD, timeout=5)
+
+    assert [(each.version, each.image) for each in back.tracks] == [("1", FIRST.image)]
+    with pytest.raises(RolloutError, match="back at revision 5"):
+        stand.target.deploy(FIRST.model_copy(update={"image": NOWHERE}), timeout=30)
+    assert [each.version for each in stand.target.rollback(LOAD, timeout=5).tracks] == ["1"]
+
+
 def container(stand: Stand) -> dict[str, Any]:
     """Of the stable Deployment, as it is in the cluster."""
     found = stand.memory.objects[stand.memory.path("deployments", LOAD, "apps/v1")]["spec"]["template"]["spec"]["containers"][0]

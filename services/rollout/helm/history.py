@@ -96,6 +96,20 @@ class Revisions:
         again = AGAIN.search(recorded.description)
         return int(again[1]) if again else recorded.revision
 
+    def returned_to(self) -> int | None:
+        """The revision that the last rollback returned to; None where what holds is none.
+
+        What was brought back after something had failed, or was killed, repeats what held before it: that is no rollback.
+        """
+        history = self._helm.history(self._release)
+        held = _deployed(history)
+        while held is not None and (origin := self.origin(held)) != held.revision:
+            before = _held_before(held, history)
+            if before is None or before.revision != origin:
+                return origin
+            held = before
+        return None
+
     def _unmoving(self) -> list[Recorded]:
         """The history, once nothing of it is under way."""
         while (history := self._helm.history(self._release)) and history[-1].pending:
@@ -123,6 +137,10 @@ class Revisions:
 
 def _deployed(history: list[Recorded]) -> Recorded | None:
     return next((each for each in reversed(history) if each.status == "deployed"), None)
+
+
+def _held_before(held: Recorded, history: list[Recorded]) -> Recorded | None:
+    return next((each for each in reversed(history) if each.status == "superseded" and each.revision < held.revision), None)
 
 
 def _what(note: Note) -> tuple[str, str]:

@@ -103,13 +103,13 @@ class HelmTarget(ClusterTarget):
         with self.lock(usecase):
             release = self._release(usecase)
             plan, held = release.required()
-            origin = release.revisions.origin(held)
-            goal = revision or (origin if origin != held.revision else release.revisions.earlier())
+            done = release.revisions.returned_to()
+            goal = revision or done or release.revisions.earlier()
             if goal is None:
                 raise RolloutError(
                     f"{usecase} ran nothing else before", hint="the pointer goes back by `make rollback`, in a second"
                 )
-            if goal in (held.revision, origin):
+            if goal in (held.revision, release.revisions.origin(held), done):
                 release.bring(plan, held, "rollback", timeout)
             else:
                 release.return_to(goal, held, timeout)
