@@ -1,4 +1,4 @@
-"""The rollout's suite on this machine; on a cluster it is in tests/e2e."""
+"""The rollout's suite on this machine; on clusters in memory beside it, on a real cluster in tests/e2e."""
 
 from collections.abc import Iterator
 

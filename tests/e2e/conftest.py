@@ -12,11 +12,16 @@ from services.build.engine import Engine, EngineError
 from services.build.image import Image, build_image
 from services.build.platform import build_platform
 from services.build.release import Release, release_of
+from services.rollout.base import Wanted
+from services.rollout.helm.target import HelmTarget
 from tests.e2e import stage
 from tests.e2e.cluster import LOAD, NAMESPACE, Cluster
-from tests.e2e.installed import Installed
+from tests.e2e.helm_site import settings_with, site_values, way_to
+from tests.e2e.installed import USECASE, Installed
+from tests.rollout_cases import Stand
 
 SHARED = "TEST_SHARED"
+VERB_SECONDS = 300.0  # of verbs that succeed; what fails is said long before
 
 
 @pytest.fixture(scope="session")
@@ -94,6 +99,27 @@ def installed(
     """The chart, installed with the first image."""
     with stage.release_of_chart(cluster, place, images, releases, key) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def helm_stand(
+    cluster: Cluster,
+    place: Installation,
+    images: list[Image],
+    releases: list[Release],
+    key: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Stand]:
+    """The Helm target with two releases, and nothing deployed yet."""
+    settings = settings_with(place.settings, cluster, tmp_path_factory.mktemp("site"), site_values(cluster))
+    first, second = (
+        Wanted(usecase=USECASE, version=release.version, bundle=release.bundle, image=image.name)
+        for release, image in zip(releases, images, strict=True)
+    )
+    with way_to(cluster):
+        found = Stand(place, lambda: HelmTarget(settings), first, second, key, VERB_SECONDS)
+        yield found
+        found.target.stop(USECASE)
 
 
 def named_cluster() -> Cluster | None:

@@ -2,22 +2,17 @@
 
 import json
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from model_code.errors import RolloutError
-from model_code.installation import Installation
-from services.build.image import Image
-from services.build.release import Release
-from services.rollout.base import Wanted
 from services.rollout.helm import history
 from services.rollout.helm.target import HelmTarget
 from tests.e2e.cluster import Cluster, until
-from tests.e2e.helm_site import settings_with, site_values, way_to
+from tests.e2e.helm_site import settings_with, site_values
 from tests.e2e.installed import USECASE
 from tests.rollout_cases import RolloutCases, Stand
 
@@ -29,23 +24,8 @@ TIMEOUT = 300.0  # of verbs that succeed; what fails is said long before
 
 
 @pytest.fixture(scope="module")
-def stand(
-    cluster: Cluster,
-    place: Installation,
-    images: list[Image],
-    releases: list[Release],
-    key: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Stand]:
-    settings = settings_with(place.settings, cluster, tmp_path_factory.mktemp("site"), site_values(cluster))
-    first, second = (
-        Wanted(usecase=USECASE, version=release.version, bundle=release.bundle, image=image.name)
-        for release, image in zip(releases, images, strict=True)
-    )
-    with way_to(cluster):
-        found = Stand(place, lambda: HelmTarget(settings), first, second, key, TIMEOUT)
-        yield found
-        found.target.stop(USECASE)
+def stand(helm_stand: Stand) -> Stand:
+    return helm_stand
 
 
 @pytest.fixture
@@ -221,41 +201,3 @@ def test_deploy__namespace_that_is_not_there_is_named(stand: Stand) -> None:
 
     with pytest.raises(RolloutError, match=r"namespaces .*-absent. not found.*kubectl create namespace"):
         HelmTarget(settings).deploy(stand.first, timeout=TIMEOUT)
-
-
-@pytest.mark.full
-@pytest.mark.parametrize(
-    "moment", ["the lock is held", "the release is pending", "the new Deployment is there", "the new revision is deployed"]
-)
-def test_deploy__killed_at_any_step_and_done_again_ends_the_same(
-    stand: Stand, cluster: Cluster, tmp_path: Path, moment: str
-) -> None:
-    stand.deployed(stand.first)
-    revision = stand.target.status(USECASE).revision
-    stand.point_at(stand.second)
-
-    def arrived() -> bool:
-        if moment == "the lock is held":
-            found = cluster.kubectl("get", "lease", f"evenkeel-rollout-{RELEASE}", "-o", "jsonpath={.spec.holderIdentity}")
-            return bool(found)
-        if moment == "the new Deployment is there":
-            return str(stand.second.image) in cluster.kubectl("get", "deployment", RELEASE, "-o", "yaml")
-        status = stand.target.status(USECASE)
-        return "pending" in status.reason if moment == "the release is pending" else status.revision != revision
-
-    settings = settings_with(stand.place.settings, cluster, tmp_path, site_values(cluster))
-    command = [sys.executable, "-m", "services.rollout", "deploy", "--usecase", USECASE]
-    chosen = ["--version", "2", "--image", str(stand.second.image)]
-    running = subprocess.Popen([*command, *chosen], env=cluster.environment | settings.environment(), stdout=subprocess.DEVNULL)
-    until(arrived, moment)
-    running.kill()
-    running.wait()
-
-    stand.target.deploy(stand.second, timeout=TIMEOUT)
-
-    found = stand.target.status(USECASE)
-    assert [(each.track, each.version, each.image, each.ready) for each in found.tracks] == [
-        ("stable", "2", stand.second.image, True)
-    ]
-    assert (found.differs, found.reason) == ((), "")
-    assert stand.model().bundle == stand.second.bundle

@@ -1,5 +1,6 @@
 """The way to a cluster: a lock that every machine sees, and what is said where the cluster is not there or refuses."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from services.rollout.cluster.api import Cluster
 from services.rollout.cluster.lease import Lease
 from services.rollout.helm.program import Helm
 from services.rollout.helm.target import HelmTarget
+from tests.chart.conftest import program
 from tests.kubernetes_api import NAMESPACE, api_server, kubeconfig
 
 
@@ -21,6 +23,11 @@ from tests.kubernetes_api import NAMESPACE, api_server, kubeconfig
 def address() -> Iterator[str]:
     with api_server() as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def helm(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return program("helm", "helm.zst", tmp_path_factory.mktemp("helm"))
 
 
 @pytest.fixture
@@ -147,6 +154,16 @@ def test_helm__that_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("PATH", "/nowhere")
 
     with pytest.raises(RolloutError, match="helm is not installed"):
+        Helm(NAMESPACE).history("any")
+
+
+def test_helm__credentials_that_expired_are_said(
+    address: str, helm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{Path(helm).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig(tmp_path, address, token="expired")))
+
+    with pytest.raises(RolloutError, match=r"helm history: .*\(the cluster does not know these credentials: log in again"):
         Helm(NAMESPACE).history("any")
 
 

@@ -1,10 +1,12 @@
 """Rollout to this machine: a process of this checkout's code for each track of a use case."""
 
 import fcntl
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psutil
 
@@ -49,7 +51,11 @@ class LocalTarget(Target):
             try:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise Busy(f"another rollout of {usecase} is going on: {file} is locked", hint="wait for it") from error
+                told = f"another rollout of {usecase} is going on: {_holder(file)} holds {file}"
+                raise Busy(told, hint="wait for it; a process that is killed loses it at once") from error
+            held.truncate(0)
+            held.write(f"process {os.getpid()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
+            held.flush()
             self._held.add(usecase)
             try:
                 yield
@@ -203,6 +209,11 @@ class LocalTarget(Target):
     def _require_code(self, wanted: Wanted) -> None:
         if wanted.image is not None:
             raise RolloutError(f"this machine runs this checkout's code, not {wanted.image}", hint="leave IMAGE out")
+
+
+def _holder(file: Path) -> str:
+    """Who wrote its name into a lock's file; it may be about to."""
+    return file.read_text() or "another process"
 
 
 def _free_port(host: str) -> int:
