@@ -203,3 +203,11 @@ def test_changed__compares_items_by_name_and_says_what_was_added() -> None:
         ("env[C] is not of the release", ("env", 0)),
         ("args is ['--one', '--two'], the release says ['--one']", ("args",)),
     ]
+
+
+def test_changed__says_how_long_a_list_is_that_is_too_long_to_be_shown() -> None:
+    rules = [{"to": [{"ipBlock": {"cidr": f"10.0.0.{number}/32"}}], "ports": [{"port": 443}]} for number in range(3)]
+
+    (told,) = changed({"egress": rules}, {"egress": [*rules, {}]})
+
+    assert str(told) == "egress is a list of 4, the release says a list of 3"

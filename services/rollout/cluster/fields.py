@@ -112,4 +112,6 @@ def _amount(quantity: Any) -> Any:
 
 def _shown(value: Any) -> str:
     text = value if isinstance(value, str) and value else repr(value)
+    if len(text) > SHOWN and isinstance(value, list):
+        return f"a list of {len(value)}"
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
