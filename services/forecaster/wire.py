@@ -146,10 +146,19 @@ class ShortHttp(HttpToolsProtocol):
 
     _reading = False
     _begun: tuple[RequestResponseCycle, ASGI3Application] | None = None
+    _head: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection is there."""
         super().connection_made(cast(asyncio.Transport, Corked(transport, self.loop)))
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is no more."""
+        if self._head is not None:
+            self._head.cancel()
+            self._head = None
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse; then answer what has arrived whole, and leave to a task what has not."""
@@ -164,6 +173,23 @@ class ShortHttp(HttpToolsProtocol):
             else:
                 self._answer(cycle.run_asgi(app))
         self._reading = False
+        if self.timeout_keep_alive_task is None:
+            self._await_head()
+
+    def _await_head(self) -> None:
+        """Where no request is in work nor its answer just sent, wait for a head as long as an idle connection may last.
+
+        The server itself waits for ever: for a first byte, and for the end of a head that was begun.
+        """
+        if self._head is None and (self.cycle is None or self.cycle.response_complete):
+            self._head = self.loop.call_later(self.timeout_keep_alive, self._give_up, self.cycle)
+
+    def _give_up(self, before: RequestResponseCycle | None) -> None:
+        self._head = None
+        if self.cycle is before:
+            self.transport.close()
+        elif self.timeout_keep_alive_task is None:  # there were requests meanwhile, and another head may have been begun
+            self._await_head()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, by a problem document, and close."""

@@ -151,6 +151,45 @@ def test_request_id__with_a_line_end_is_refused(line: Line) -> None:
     assert (status, told["field"]) == (422, "request_id")
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"POST /predict HTTP/1.1\r\nhost: he",
+        asked(ROW),
+        asked(ROW) + b"POST /predict HTTP/1.1\r\nhost: he",
+        asked(ROW) * 3 + b"POST /pre",
+    ],
+    ids=["nothing", "half a head", "a request", "a request and half a head", "requests and half a line"],
+)
+def test_connection__without_a_whole_head_is_closed_as_an_idle_one_is(sent: bytes) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(0.1)
+        await Exchange(scope, receive, send).answer(200, [JSON], b"{}")
+
+    async def ask() -> tuple[bytes, float]:
+        loop = asyncio.get_running_loop()
+        config = Config(app, http=ShortHttp, lifespan="off", timeout_keep_alive=1)
+        config.load()
+        server = await loop.create_server(lambda: ShortHttp(config, ServerState(), {}, loop), "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        began = loop.time()
+        writer.write(sent)
+        for _ in range(6):  # a byte now and then does not prolong it
+            await asyncio.sleep(0.1)
+            if sent and not sent.endswith(b"}"):
+                writer.write(b"a")
+        told = await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+        server.close()
+        return told, loop.time() - began
+
+    told, seconds = asyncio.run(ask())
+
+    assert told.count(b"HTTP/1.1 200") == told.count(b"HTTP/1.1") == sent.count(b'"rows"')
+    assert 0.9 <= seconds < 5
+
+
 class Sink(asyncio.Transport):
     """A transport that counts what is written to it."""
 
