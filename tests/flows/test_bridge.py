@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,19 +13,25 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter
 
 from flows.automations import ACTIONS, LOOK, wanted_automations
+from flows.monitor import told
 from flows.stack import LocalStack
 from flows.stack.local import CORE
 from flows.stack.parts import REPOSITORY
 from model_code.installation import Installation
+from monitoring import judgement
 from monitoring.alert_bridge.incidents import Incidents
+from monitoring.gauges import GaugeStore
 from tests.bridge_process import BridgeProcess, alert
 from tests.conftest import free_port
 from tests.flows.bad_release import released_badly
 from tests.flows.running import Runs, completed, until
 from tests.flows.small import NAME, Stages
 from tests.flows.test_outages import kill_server
+from tests.monitoring.watching import Watchers, eventually, require_programs
 
 OTHER = "EvenkeelBadOrigins"
+BREACH = "EvenkeelLossRatioBreach"
+FIRING = f'ALERTS{{alertname="{BREACH}",usecase="{NAME}",alertstate="firing"}}'
 pytestmark = pytest.mark.timeout(300)  # the first one starts the stack
 
 
@@ -42,7 +49,8 @@ def place(
 ) -> Iterator[Installation]:
     """Its champion is a bad release, unless a stage is named. The server's automations start runs for it, as they would on its own stack."""
     copied = stages.copy(getattr(request, "param", "badly_released"), tmp_path / "home")
-    made = Installation.open(NAME, copied.settings.model_copy(update={"bridge_port": free_port()}))
+    ports = {f"{part}_port": free_port() for part in ("bridge", "exporter", "prometheus", "alertmanager")}
+    made = Installation.open(NAME, copied.settings.model_copy(update={**ports, "scrape_seconds": 1.0}))
     runs.wait_for_processes()
     asyncio.run(automate(prefect_api, made))
     yield made
@@ -212,6 +220,49 @@ def test_bridge__prefect_restarted_between_event_and_run_ends_in_one_rollback(
         ended(runs, place)
 
     assert rollbacks(place) == [("alertmanager", "2", "1")]
+
+
+@pytest.mark.full
+@pytest.mark.timeout(600)
+def test_bridge__a_breach_while_alertmanager_is_away_ends_in_one_rollback(
+    runs: Runs, place: Installation, prefect_api: str
+) -> None:
+    """The whole chain but for the monitor's own event: gauges, exporter, Prometheus, Alertmanager, bridge, Prefect, flow."""
+    require_programs()
+    with closing(Watchers(place.settings)) as watchers, BridgeProcess(place.settings, prefect_api):
+        watchers.start_all()
+        eventually(lambda: len(watchers.query("up{job=~'.*(exporter|bridge).*'} == 1")) == 2, "a scrape of exporter and bridge")
+        eventually(lambda: watchers.firing("EvenkeelWatchdog"), "an alert at Alertmanager")
+        watchers.kill("alertmanager")
+
+        breach(place)
+        eventually(lambda: watchers.query(FIRING), "the rule, with nobody to tell")
+        assert not any(each.alertname == BREACH for each in Incidents(place.sql).all())
+        watchers.start_alertmanager()
+
+        eventually(lambda: BREACH in alerts_of(place, looked_at=True), "the look that the alert asks for")
+        eventually(lambda: alerts_of(place, looked_at=False) == set(), "the look of every other alert about the use case")
+        ended(runs, place)
+
+        eventually(lambda: watchers.firing(BREACH), "the same alert still: the gauges are those of before")
+        assert rollbacks(place) == [("alertmanager", "2", "1")]
+    assert place.registry.version_of(NAME, "champion") == "1"
+
+
+def breach(place: Installation) -> None:
+    """The gauges of a monitor run that then died: what the policy saw, and that it wants to roll back."""
+    now = place.present(None)
+    seen = judgement.look(place, now)
+    assert seen.verdict.action == "rollback"
+    gauges = GaugeStore(place.sql)
+    gauges.write(NAME, told(place, seen, now.to_pydatetime()), datetime.now(UTC))
+    gauges.record_success(NAME, "monitor", datetime.now(UTC))
+
+
+def alerts_of(place: Installation, *, looked_at: bool) -> set[str]:
+    """Alerts about the use case that were looked at, or were not yet."""
+    found = [each for each in Incidents(place.sql).all() if each.usecase == NAME]
+    return {each.alertname for each in found if (each.looked_at is not None) == looked_at}
 
 
 def verdict_noted(place: Installation) -> bool:

@@ -78,14 +78,19 @@ class Receiver:
         self._thread.join()
 
 
-class Watching:
-    """The running processes, and questions to them."""
+class Watchers:
+    """Exporter, Prometheus and Alertmanager of one installation as processes of this test, and questions to them."""
 
-    def __init__(self, settings: Settings, receiver: Receiver, outside: Receiver) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.receiver = receiver
-        self.outside = outside
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start_all(self) -> None:
+        """Start them as configured now."""
+        configuration.write(self.settings)
+        self.start_exporter()
+        self.start_alertmanager()
+        self.start_prometheus()
 
     def start(self, name: str, command: Sequence[str]) -> None:
         """Start one of them; its output goes to a log in the home."""
@@ -136,6 +141,15 @@ class Watching:
         return dict(found[0]["labels"]) if found else None
 
 
+class Watching(Watchers):
+    """The same, with somebody who keeps what they tell the bridge, and what they tell the outside."""
+
+    def __init__(self, settings: Settings, receiver: Receiver, outside: Receiver) -> None:
+        super().__init__(settings)
+        self.receiver = receiver
+        self.outside = outside
+
+
 @contextmanager
 def watching(home: Path) -> Iterator[Watching]:
     """All of it, running, with a scrape every second."""
@@ -150,13 +164,10 @@ def watching(home: Path) -> Iterator[Watching]:
         bridge_port=receiver.port,
         watchdog_url=f"http://127.0.0.1:{outside.port}/watchdog",
     )
-    configuration.write(settings)
     with ExitStack() as stack:
         stack.callback(receiver.close)
         stack.callback(outside.close)
         made = Watching(settings, receiver, outside)
         stack.callback(made.close)
-        made.start_exporter()
-        made.start_alertmanager()
-        made.start_prometheus()
+        made.start_all()
         yield made
