@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import drills, numbers
+from benchmarks import drills, estimates, numbers
 from benchmarks.cluster import page as cluster
 from benchmarks.drift import page as drift
 from benchmarks.marked import within
@@ -36,6 +36,7 @@ SECTIONS: Mapping[str, Mapping[str, Made]] = {
         "cluster": lambda: cluster.table(cluster.read()),
     },
     "docs/drift.md": {"drift": lambda: drift.section(_result("drift"), whole=True)},
+    "docs/truth.md": {"estimates": lambda: estimates.table(_result("estimates"))},
 }
 """Page -> marker -> what the results make of it."""
 ELSEWHERE = {

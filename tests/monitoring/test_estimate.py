@@ -1,9 +1,13 @@
 """The estimate of a loss before its truth: follows spells and widths, bounded, and honest about how good it was."""
 
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.estimates import errors
+from model_code.evidence import OriginEvidence, SeriesEvidence
 from monitoring.estimate import Estimate, estimate, mean_of
 
 
@@ -80,3 +84,23 @@ def test_estimate__without_intervals_rests_on_the_spell() -> None:
 def test_mean_of__leaves_out_what_is_not_known() -> None:
     assert mean_of([Estimate(2.0, 0.1, 0.3), Estimate(None, 0.3, None)]) == Estimate(2.0, pytest.approx(0.2), 0.3)
     assert mean_of([]) == Estimate()
+
+
+def course(*ratios: float) -> SeriesEvidence:
+    points = [
+        OriginEvidence(
+            origin=datetime(2024, 7, 1, tzinfo=UTC) + number * timedelta(days=1), loss=ratio, expected_loss=1.0, width=1.0
+        )
+        for number, ratio in enumerate(ratios)
+    ]
+    return SeriesEvidence(name="VIC", backtest_loss=1.0, origins=tuple(points))
+
+
+def test_errors__of_a_steady_course_are_none_and_a_spell_is_told_better_than_by_what_is_expected() -> None:
+    """What the table of docs/truth.md is made of: each origin estimated from those before it."""
+    steady, spell = errors(course(*[1.0] * 12)), errors(course(*[1.0] * 6, *[3.0] * 30))
+
+    assert (steady["origins"], steady["as_expected"]) == (9, 0.0)
+    assert steady["estimate"] == pytest.approx(0.0, abs=1e-6)
+    assert spell["as_expected"] == pytest.approx(30 / 33 * np.log(3), abs=1e-3)
+    assert spell["estimate"] < 0.8 * spell["as_expected"]
