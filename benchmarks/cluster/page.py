@@ -6,14 +6,15 @@ import statistics
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.cluster.told import Told
+from benchmarks.cluster.tested import bad_releases, charts, faults
+from benchmarks.cluster.told import Row, Told
+from tests.e2e.installed import DRAIN_SECONDS
 
 CHECKOUT = Path(__file__).parents[2]
 FILE = CHECKOUT / "benchmarks" / "results" / "cluster.json"
 README = CHECKOUT / "README.md"
 BEGIN, END = "<!-- cluster -->", "<!-- /cluster -->"
 MET, MISSED = "met", "**missed**"
-Row = tuple[str, str, str, bool]
 
 
 def read() -> Told:
@@ -53,7 +54,8 @@ def _pointer(told: Told) -> list[Row]:
 
 
 def _helm(told: Told) -> list[Row]:
-    return [_decision(told, "rollback by Helm → the last answer of a pod of the newer image", 10.0)]
+    what = f"rollback by Helm → the last answer of a pod of the newer image, with `drainSeconds: {DRAIN_SECONDS}` (the chart's default is 10)"
+    return [_decision(told, what, 10.0)]
 
 
 def _weight(told: Told) -> list[Row]:
@@ -100,6 +102,9 @@ ROWS: dict[str, Callable[[Told], list[Row]]] = {
     "latency": _latency,
     "scale": _scale,
     "cold": _cold,
+    "bad-releases": bad_releases,
+    "faults": faults,
+    "charts": charts,
 }
 
 

@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.figures import Checks
+
+CHECKS = Checks("rendered")
+
 
 @pytest.fixture(scope="session")
 def helm(tmp_path_factory: pytest.TempPathFactory) -> str:
@@ -43,3 +47,13 @@ def program(name: str, packed: str, folder: Path) -> str:
     subprocess.run(["zstd", "-dq", archive, "-o", folder / name], check=True)
     (folder / name).chmod(0o755)
     return str(folder / name)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Count the checks of this folder."""
+    CHECKS.count(report)
+
+
+def pytest_sessionfinish() -> None:
+    """Their number is a figure of the README's table."""
+    CHECKS.tell()

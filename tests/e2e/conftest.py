@@ -16,12 +16,14 @@ from services.rollout.base import Wanted
 from services.rollout.helm.target import HelmTarget
 from tests.e2e import stage
 from tests.e2e.cluster import LOAD, NAMESPACE, Cluster
+from tests.e2e.figures import Checks
 from tests.e2e.helm_site import settings_with, site_values, way_to
 from tests.e2e.installed import USECASE, Installed
 from tests.rollout_cases import Stand
 
 SHARED = "TEST_SHARED"
 VERB_SECONDS = 300.0  # of verbs that succeed; what fails is said long before
+CHECKS = Checks("installed")
 
 
 @pytest.fixture(scope="session")
@@ -129,3 +131,14 @@ def named_cluster() -> Cluster | None:
     if not own and not shared:
         return None
     return Cluster(None if own else Path(str(shared)).resolve() / "cluster", NAMESPACE)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Count the checks of the charts."""
+    if "test_chart_" in report.nodeid:
+        CHECKS.count(report)
+
+
+def pytest_sessionfinish() -> None:
+    """Their number is a figure of the README's table."""
+    CHECKS.tell()

@@ -107,6 +107,13 @@ class Installed:
         """Names of its pods."""
         return [pod["metadata"]["name"] for pod in self.cluster.pods(self.name)]
 
+    def reach_store(self, reachable: bool) -> None:
+        """Whether the Service of PostgreSQL leads to it; where not, what is connected loses its connection too."""
+        selector = {"spec": {"selector": {"app": "postgresql" if reachable else "nobody"}}}
+        self.cluster.kubectl("patch", "service", "postgresql", "--patch", json.dumps(selector))
+        if not reachable:
+            self.cluster.kubectl("exec", "postgresql", "--", "sh", "-c", "kill -INT 1")
+
     def stored(self, requests: set[str]) -> set[str]:
         """Which of these requests have their prediction in PostgreSQL."""
         return requests & {request for request, _ in self.place.predictions.requests(USECASE)}

@@ -23,6 +23,7 @@ from tests import contenders
 from tests.e2e import stage
 from tests.e2e.broken import broken_image
 from tests.e2e.cluster import INGRESS, Cluster, until
+from tests.e2e.figures import tell
 from tests.e2e.installed import Installed
 from tests.e2e.load import Load
 
@@ -155,6 +156,7 @@ def test_rollout__of_a_broken_release_meets_no_caller(stand: Stand, fault: str, 
         until(lambda: len(load.answered) > 20, "a load")
         outcome = stand.roll("better", image=image)
 
+    tell("bad-releases", fault, answered=len(load.answered), failed=len(load.failed))
     assert outcome.outcome == "refused"
     assert any(part in outcome.reasons[0] for part in told.split("|")), outcome.reasons
     assert load.failed == []
@@ -173,6 +175,7 @@ def test_rollout__of_a_release_that_fails_its_callers_is_caught_at_five_percent(
 
     touched = len(load.failed) / (len(load.failed) + len(load.answered))
     print(f"failing release: {len(load.failed)} of {len(load.failed) + len(load.answered)} requests touched, {touched:.2%}")
+    tell("bad-releases", "failing", answered=len(load.answered), failed=len(load.failed))
     assert outcome.outcome == "refused"
     assert "requests failed" in outcome.reasons[0]
     assert 0 < touched <= 0.05

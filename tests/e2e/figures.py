@@ -1,0 +1,48 @@
+"""Figures that tests leave for the README's table of the cluster: a file for each, in the folder that EVENKEEL_E2E_FIGURES names."""
+
+import json
+import os
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+FOLDER = os.environ.pop("EVENKEEL_E2E_FIGURES", "")  # as in cluster.py: no setting of a program
+
+
+def tell(measure: str, case: str, *, day: date | None = None, folder: str = FOLDER, **figures: float | str) -> None:
+    """Leave the figures of one case of a measure; without a folder, nothing.
+
+    Args:
+        measure: A row of benchmarks/cluster/page.py.
+        case: Of that measure, such as a kind of fault.
+        day: When it was measured. Default: today.
+        folder: Where to; `python -m benchmarks.cluster --take` reads it.
+        figures: By name, as the row wants them.
+    """
+    if not folder:
+        return
+    told = {"measure": measure, "case": case, "day": str(day or datetime.now(UTC).date()), "figures": figures}
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    (Path(folder) / f"{measure}.{case}.json").write_text(json.dumps(told) + "\n")
+
+
+class Checks:
+    """The checks of the charts, counted as they end.
+
+    Args:
+        case: Which of them, such as `rendered`.
+    """
+
+    def __init__(self, case: str) -> None:
+        self._case, self._held, self._broken = case, 0, 0
+
+    def count(self, report: pytest.TestReport) -> None:
+        """One phase of one test; what is skipped counts for nothing."""
+        self._held += report.when == "call" and report.passed
+        self._broken += report.failed
+
+    def tell(self) -> None:
+        """How many held, where any was run."""
+        if self._held or self._broken:
+            tell("charts", self._case, passed=self._held, failed=self._broken)
