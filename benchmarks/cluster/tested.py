@@ -18,7 +18,7 @@ FAULTS = {
 """Case of test_faults.py -> in words, and the share of the requests that may fail."""
 CHARTS = {
     "rendered": "lint, golden renders, schemas of Kubernetes 1.31 to 1.37, refusals",
-    "installed": "admission, tracks, upgrades, scaling, alerts on a cluster",
+    "installed": "on a cluster {files}",
 }
 ONLY_RENDERED = (
     "rendered alone, since one node without those parts cannot show it: spread over nodes and zones, CUDA in a pod, cert-manager, "
@@ -54,7 +54,7 @@ def charts(told: Told) -> list[Row]:
     cases = [case for case in CHARTS if case in told]
     counts = [f"{told[case]['passed']} of {_all(told[case])} {case}" for case in cases]
     met = all(told[case]["passed"] and not told[case]["failed"] for case in cases)
-    what = f"checks of the charts: {'; '.join(CHARTS[case] for case in cases)}"
+    what = f"checks of the charts: {'; '.join(CHARTS[case].format(**told[case]) for case in cases)}"
     return [(what, f"{', '.join(counts)} hold ({_days(told, cases)}); {ONLY_RENDERED}", "all hold", met)]
 
 

@@ -36,13 +36,16 @@ class Checks:
 
     def __init__(self, case: str) -> None:
         self._case, self._held, self._broken = case, 0, 0
+        self._files: set[str] = set()
 
     def count(self, report: pytest.TestReport) -> None:
         """One phase of one test; what is skipped counts for nothing."""
         self._held += report.when == "call" and report.passed
         self._broken += report.failed
+        if not report.skipped:
+            self._files.add(Path(report.nodeid.partition("::")[0]).stem.removeprefix("test_").removeprefix("chart_"))
 
     def tell(self) -> None:
-        """How many held, where any was run."""
+        """How many held and of which files, where any was run."""
         if self._held or self._broken:
-            tell("charts", self._case, passed=self._held, failed=self._broken)
+            tell("charts", self._case, passed=self._held, failed=self._broken, files=", ".join(sorted(self._files)))

@@ -103,11 +103,12 @@ def test_tell__leaves_nothing_where_nobody_asked_for_it(tmp_path: Path, monkeypa
 
 def test_checks__count_what_held_and_what_broke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leaving, "tell", functools.partial(tell, folder=str(tmp_path)))
-    checks = Checks("rendered")
+    checks = Checks("installed")
     for when, outcome in [("setup", "passed"), ("call", "passed"), ("call", "skipped"), ("call", "failed"), ("setup", "failed")]:
-        checks.count(pytest.TestReport("a test", ("", 0, ""), {}, outcome, None, when))
+        checks.count(pytest.TestReport(f"tests/e2e/test_chart_{outcome}.py::test_x", ("", 0, ""), {}, outcome, None, when))
     checks.tell()
 
     (charts,) = lines(taken(tmp_path, {}))
-    assert "1 of 3 rendered hold" in charts
+    assert "on a cluster failed, passed |" in charts
+    assert "1 of 3 installed hold" in charts
     assert charts.endswith(f"| all hold | {MISSED} |")
