@@ -127,6 +127,7 @@ def test_pod__that_is_deleted_fails_no_request(service: Installed) -> None:
     assert gone not in service.pods()
 
 
+@pytest.mark.full
 def test_pod__whose_processes_are_killed_comes_back_and_keeps_its_predictions(service: Installed) -> None:
     victim = service.pods()[0]
     with Load(service.ask, pause=0.01) as load:
