@@ -63,8 +63,8 @@ def ledger() -> list[Entry]:
 
 
 def _verdict(day: int) -> Entry:
-    calm = ["on an even keel"] if day not in PAGED else []
-    verdict = {"action": VERDICTS.get(day, "hold"), "side_effects": ["page"] if day in PAGED else [], "reasons": calm}
+    paged = day in PAGED
+    verdict = {"action": VERDICTS.get(day, "hold"), "side_effects": ["page"] if paged else [], "calm": not paged}
     reason = "data are late" if day in range(LATE, ARRIVED + 1) else f"verdict: {verdict['action']}"
     return _entry(at(day), "verdict", "note", reason, None, None).model_copy(update={"evidence": {"verdict": verdict}})
 
