@@ -30,7 +30,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_RETRY_EXTRA_CODES, temporary_settings
 
 from flows.demo.scenario import USECASE
 from model_code.data.world import World
@@ -219,7 +219,8 @@ def looped(cluster: Cluster, image: str, postgresql: str, world: World, mounts: 
             store_url="s3://evenkeel/store",
             bundles_url="s3://evenkeel/bundles",
         )
-        opened.enter_context(temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{ports['prefect']}/api"}))
+        server = {PREFECT_API_URL: f"http://127.0.0.1:{ports['prefect']}/api", PREFECT_CLIENT_RETRY_EXTRA_CODES: "500"}
+        opened.enter_context(temporary_settings(server))  # a server whose database is busy is asked again
         await_database(settings.sql)  # the exporter would have made it
         place = Installation.open(USECASE, settings)
         try:
