@@ -1,5 +1,6 @@
 """What tests share: a PostgreSQL server, a database of each kind, and one MLflow store for the session."""
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -44,6 +45,16 @@ def logging_as_before() -> Iterator[None]:
         root.setLevel(level)
         httpx.setLevel(httpx_level)
     logs.identify(usecase=None, version=None)
+
+
+@pytest.fixture(autouse=True)
+def collector_as_before() -> Iterator[None]:
+    """A service that a test runs in this process takes objects out of the collector's sight: afterwards they are back."""
+    thresholds = gc.get_threshold()
+    yield
+    if gc.get_freeze_count():
+        gc.unfreeze()
+        gc.set_threshold(*thresholds)
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,8 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
 
 from model_code.installation import Installation
 from services.build.engine import Engine, EngineError
@@ -24,23 +22,6 @@ from tests.e2e.installed import USECASE, Installed
 from tests.rollout_cases import Stand
 
 SHARED = "TEST_SHARED"
-
-
-class Lanes(LoadScopeScheduling):  # type: ignore[misc]
-    """The loop's story in one lane, what else uses the cluster in the other; each lane has namespaces of its own.
-
-    By the file's name: pytest-xdist 3.8 cannot tell its groups to pytest 9.2, which no longer asks `_nodeid`.
-    """
-
-    def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith("tests/e2e/"):
-            return "loop" if "test_loop.py" in nodeid else "cluster"
-        return nodeid
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
-    """Of the tests of this folder, where they are asked for by name; all others are spread as xdist does it."""
-    return Lanes(config, log)
 
 
 VERB_SECONDS = 300.0  # of verbs that succeed; what fails is said long before

@@ -60,5 +60,3 @@ def test_running__what_was_loaded_is_out_of_the_collectors_sight(tmp_path: Path)
         assert gc.get_threshold()[2] == OLD_GENERATION > before[2]
     finally:
         running.stop()
-        gc.unfreeze()
-        gc.set_threshold(*before)
