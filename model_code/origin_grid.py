@@ -1,12 +1,13 @@
-"""Whether a moment is one of a use case's origins: `origins.check_origin` without pandas, for a service that loads none."""
+"""Where a use case's origins stand: without pandas, for a service that loads none."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from model_code.usecase import UseCaseSpec
 
-DAY, INSTANT = timedelta(days=1), timedelta(microseconds=1)
+INSTANT = timedelta(microseconds=1)
+MONDAY = date(1970, 1, 5)
 
 
 def is_origin(spec: UseCaseSpec, moment: datetime) -> bool:
@@ -16,16 +17,15 @@ def is_origin(spec: UseCaseSpec, moment: datetime) -> bool:
     """
     zone = _zone(spec.timezone)
     local = moment.astimezone(zone)
-    late = (local.replace(tzinfo=None) - _first(spec, moment, zone)) % spec.origins.every
+    late = (local.replace(tzinfo=None) - anchor(spec)) % spec.origins.every
     if not late:
         return not local.fold
     return late <= _left_out(moment, zone)
 
 
-def _first(spec: UseCaseSpec, moment: datetime, zone: ZoneInfo) -> datetime:
-    """The local time, without its zone, at which the search for the latest origin begins."""
-    back = (moment - spec.origins.every - DAY).astimezone(zone).replace(tzinfo=None) - DAY
-    return back.replace(hour=spec.origins.at.hour, minute=spec.origins.at.minute, second=0, microsecond=0, fold=0)
+def anchor(spec: UseCaseSpec) -> datetime:
+    """The local time, without its zone, that all origins are counted from: on a Monday."""
+    return datetime.combine(MONDAY, spec.origins.at)
 
 
 def _left_out(moment: datetime, zone: ZoneInfo) -> timedelta:

@@ -9,6 +9,7 @@ import pandas as pd
 from model_code.data.known import Known
 from model_code.data.observed import microseconds
 from model_code.errors import InvalidRequest
+from model_code.origin_grid import anchor
 from model_code.usecase import UseCaseSpec
 
 MICROSECOND = timedelta(microseconds=1)
@@ -17,14 +18,16 @@ MICROSECOND = timedelta(microseconds=1)
 def origins_between(spec: UseCaseSpec, start: datetime, end: datetime) -> list[pd.Timestamp]:
     """Every origin with `start <= origin < end`, in UTC.
 
-    Origins stand at fixed local times of day, so that they move with the clock changes of the zone.
+    Origins stand at fixed local times, so that they move with the clock changes of the zone.
     """
     first, last = (pd.Timestamp(moment).tz_convert(spec.timezone) for moment in (start, end))
-    day = first.normalize().tz_localize(None) - pd.Timedelta(days=1)
-    at = pd.Timedelta(hours=spec.origins.at.hour, minutes=spec.origins.at.minute)
-    naive = pd.date_range(day + at, last.tz_localize(None), freq=pd.Timedelta(spec.origins.every))
-    local = naive.tz_localize(spec.timezone, nonexistent="shift_forward", ambiguous=True)
-    return [moment.tz_convert("UTC") for moment in local if first <= moment < last]
+    every, anchored = pd.Timedelta(spec.origins.every), pd.Timestamp(anchor(spec))
+    before = (first.tz_localize(None) - pd.Timedelta(days=1) - anchored) // every  # a clock change moves one by less than a day
+    naive = pd.date_range(anchored + before * every, last.tz_localize(None), freq=every)
+    # Forward, pandas 2 shifts by an hour where a clock moves by half of one; the instant before is right.
+    local = naive.tz_localize(spec.timezone, nonexistent="shift_backward", ambiguous=True)
+    found = local.tz_convert("UTC").ceil("us").unique()
+    return [moment for moment in found if first <= moment < last]
 
 
 def latest_origin(spec: UseCaseSpec, now: datetime) -> pd.Timestamp:

@@ -23,7 +23,7 @@ class Origins(Spec):
     """When forecasts are made."""
 
     every: timedelta = Field(timedelta(days=1), gt=timedelta(0))
-    at: time = Field(time(0, 0), description="Local time of the first origin of a day.")
+    at: time = Field(time(0, 0), description="Local time that origins are counted from, on a Monday.")
 
 
 class Horizon(Spec):

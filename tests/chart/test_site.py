@@ -153,6 +153,14 @@ def test_mlflow__makes_way_for_itself_where_one_node_holds_its_volume(helm: str,
     assert found in (strategy, strategy["type"])
 
 
+@pytest.mark.parametrize(("mode", "found"), [("ReadWriteOnce", {"type": "Recreate"}), ("ReadWriteMany", None)])
+def test_reports__make_way_for_themselves_where_one_node_holds_their_volume(helm: str, mode: str, found: Object | None) -> None:
+    site = rendered(helm, "platform", {"reports": {"enabled": True, "claim": {"accessMode": mode}}})
+
+    assert site["Deployment", "victoria-reports"]["spec"].get("strategy") == found
+    assert "strategy" not in site["Deployment", "victoria-exporter"]["spec"]
+
+
 def test_runs__are_made_of_the_manifest_that_a_site_keeps(helm: str) -> None:
     job = rendered(helm, "platform", {"runs": {"template": "evenkeel-job-template"}})["Job", "victoria-registration"]
     spec = job["spec"]["template"]["spec"]

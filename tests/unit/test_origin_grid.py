@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from model_code.errors import InvalidRequest
 from model_code.origin_grid import is_origin
-from model_code.origins import check_origin
+from model_code.origins import check_origin, latest_origin, origins_between
 from model_code.settings import Settings
 from model_code.specification import Origins
 from model_code.usecase import UseCaseSpec, load_usecase
@@ -80,3 +80,28 @@ def test_is_origin__finds_one_in_each_day_of_a_year(zone: str) -> None:
 
     assert len(found) == 366
     assert all(believed(spec, moment) for moment in found[::30])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(ZONES), st.sampled_from(EVERY), st.sampled_from(CHANGES), st.integers(0, 40 * 24), st.integers(0, 40 * 24))
+def test_origins__are_the_same_wherever_the_search_begins(
+    zone: str, every: timedelta, change: datetime, before: int, after: int
+) -> None:
+    spec = spec_of(zone, every, time(2, 30))
+    start, end = change - timedelta(hours=before), change + timedelta(hours=after)
+
+    found = origins_between(spec, start - timedelta(days=50), end)
+
+    assert [moment for moment in found if moment >= start] == origins_between(spec, start, end)
+    assert len(set(found)) == len(found)
+    assert latest_origin(spec, end - timedelta(microseconds=1)) == found[-1]
+
+
+def test_origins__a_week_apart_are_mondays() -> None:
+    spec, zone = spec_of("Australia/Melbourne", timedelta(days=7), time(9)), ZoneInfo("Australia/Melbourne")
+
+    found = origins_between(spec, datetime(2024, 3, 27, tzinfo=UTC), datetime(2024, 4, 10, tzinfo=UTC))
+
+    assert found == [datetime(2024, 4, 1, 9, tzinfo=zone), datetime(2024, 4, 8, 9, tzinfo=zone)]
+    assert believed(spec, found[0])
+    assert not believed(spec, found[0] + timedelta(days=1))
