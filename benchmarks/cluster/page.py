@@ -8,7 +8,6 @@ from pathlib import Path
 
 from benchmarks.cluster.tested import bad_releases, charts, faults
 from benchmarks.cluster.told import Row, Told
-from tests.e2e.installed import DRAIN_SECONDS
 
 CHECKOUT = Path(__file__).parents[2]
 FILE = CHECKOUT / "benchmarks" / "results" / "cluster.json"
@@ -54,8 +53,7 @@ def _pointer(told: Told) -> list[Row]:
 
 
 def _helm(told: Told) -> list[Row]:
-    what = f"rollback by Helm → the last answer of a pod of the newer image, with `drainSeconds: {DRAIN_SECONDS}` (the chart's default is 10)"
-    return [_decision(told, what, 10.0)]
+    return [_decision(told, "rollback by Helm → the last answer of a pod of the newer image", 10.0)]
 
 
 def _weight(told: Told) -> list[Row]:

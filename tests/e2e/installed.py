@@ -15,7 +15,6 @@ from tests.e2e.cluster import INGRESS, Cluster
 
 CHART = Path(__file__).parents[2] / "helm" / "model-service"
 USECASE = "tiny_e2e"
-DRAIN_SECONDS = 5
 
 
 class Installed:
@@ -67,7 +66,6 @@ class Installed:
             "store": {"url": "s3://evenkeel/store"},
             "buckets": {"secret": "buckets"},
             "keep": {"mode": ("spool", "store")[number]},
-            "drainSeconds": DRAIN_SECONDS,
             "service": {"annotations": self.annotations},
             "ingress": {"enabled": True, "className": "traefik", "host": self.host},
             "resources": {"requests": {"cpu": "50m", "memory": "256Mi"}},

@@ -23,7 +23,7 @@ def lines(figures: dict[str, object]) -> list[str]:
 def test_table__tells_what_was_measured_and_whether_it_meets_its_goal() -> None:
     (line,) = lines({"helm": {"seconds": [4.0, 6.0, 9.5], "failed": 0}})
 
-    what = "rollback by Helm → the last answer of a pod of the newer image, with `drainSeconds: 5` (the chart's default is 10)"
+    what = "rollback by Helm → the last answer of a pod of the newer image"
     assert line == f"| {what} | 6.00 s median, 9.50 s at most of 3 | ≤ 10 s | {MET} |"
 
 
