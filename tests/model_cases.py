@@ -17,12 +17,13 @@ SMALL: dict[str, dict[str, Any]] = {
     "forest": {"n_estimators": 12, "max_depth": 5},
     "lstm": {"units": 4, "epochs": 25, "learning_rate": 0.02},
 }
-# Families with an ONNX form, and what makes a few of their trees learn a handful of levels by heart.
-ONNX: dict[str, dict[str, Any]] = {
+# Families of trees, and what makes a few of them learn a handful of levels by heart.
+TREES: dict[str, dict[str, Any]] = {
     "xgboost": {"subsample": 1.0, "learning_rate": 0.5},
     "lightgbm": {"subsample": 1.0, "learning_rate": 0.5},
     "forest": {"max_features": 1.0},
 }
+ONNX = {*TREES, "lstm"}  # families with an ONNX form
 TASKS: tuple[Task, ...] = ("forecast", "classification")
 EVERY = [pytest.param(family, task, id=f"{family}-{task}") for family in FAMILIES for task in TASKS]
 

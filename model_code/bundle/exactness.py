@@ -39,7 +39,9 @@ def onnx_of(model: Model, inputs: Inputs, golden: np.ndarray, seed: int) -> tupl
     if content is None:
         return None, OnnxCheck(kept=False, rows=0, difference=None, reason=f"{model.family} needs none")
     rows = np.concatenate([golden, _rows(inputs, seed)])
-    found = difference(model.predict_matrix(rows), OnnxModel(content, len(model.columns)).predict_matrix(rows))
+    found = difference(
+        model.predict_matrix(rows), OnnxModel(content, len(model.columns), model.onnx_call_rows).predict_matrix(rows)
+    )
     if found > TOLERANCE:
         reason = f"answers differ by {found:.3g}, more than {TOLERANCE:g}"
         return None, OnnxCheck(kept=False, rows=len(rows), difference=None, reason=reason)

@@ -39,7 +39,8 @@ from model_code.bundle.onnx_model import OnnxModel
 from model_code.bundle.reading import check_hash, understood
 from model_code.calibration import Calibration
 from model_code.errors import BundleError
-from model_code.models import family_class
+from model_code.models import Model, family_class
+from model_code.models.device import DEVICES
 from model_code.routing import Routing
 from model_code.usecase import UseCaseSpec
 
@@ -164,7 +165,13 @@ def _engine(native: NativeModel, content: bytes | None) -> Engine:
         engine = Engine(lambda: native.load(verify=False), None)
         _ = engine.native
         return engine
-    onnx = OnnxModel(content, len(native.manifest.feature_columns))
-    native.check(onnx.predict_matrix, ONNX_TOLERANCE)
     family = understood(MANIFEST, lambda: family_class(native.manifest.family))
-    return Engine(native.load, onnx, family.onnx_max_rows)
+    onnx = OnnxModel(content, len(native.manifest.feature_columns), family.onnx_call_rows)
+    native.check(onnx.predict_matrix, ONNX_TOLERANCE)
+    return Engine(native.load, onnx, _onnx_rows(family))
+
+
+def _onnx_rows(family: type[Model]) -> int:
+    """How many rows at once ONNX Runtime answers, which stays on the processor: where there is a card, that takes the many."""
+    few = Model.onnx_max_rows
+    return family.onnx_max_rows if family.onnx_max_rows <= few or DEVICES.of(family.family) == "cpu" else few

@@ -12,12 +12,13 @@ from model_code.models.trees import INPUT, OUTPUT
 class OnnxModel:
     """An ONNX model made ready; several threads may ask it at once."""
 
-    def __init__(self, content: bytes, columns: int) -> None:
+    def __init__(self, content: bytes, columns: int, call_rows: int = 1_000_000) -> None:
         """Make it ready: one thread (there is nothing to divide in a row), no arena of memory kept for later.
 
         Args:
             content: The file.
             columns: How many features it must take.
+            call_rows: More are asked in several calls, see `Model.onnx_call_rows`.
 
         Raises:
             BundleError: It is no ONNX model, or takes or gives something else.
@@ -41,7 +42,7 @@ class OnnxModel:
             raise BundleError(
                 f"model.onnx takes {given} and gives {gives}", hint=f"{columns} features in, one value out, in single precision"
             )
-        self._run, self._outputs = session.run, [OUTPUT]
+        self._run, self._outputs, self._call_rows = session.run, [OUTPUT], call_rows
         # One row is answered in place, which costs half: nothing is allocated, named or checked anew.
         self._row, self._answer = np.zeros((1, columns), np.float32), np.zeros((1, 1), np.float32)
         self._bound = session.io_binding()
@@ -59,5 +60,7 @@ class OnnxModel:
                 return np.asarray(self._answer[0], dtype=np.float64)
             finally:
                 self._in_place.release()
-        told = self._run(self._outputs, {INPUT: matrix.astype(np.float32)})[0]
-        return np.asarray(told.reshape(-1), dtype=np.float64)
+        given, most = matrix.astype(np.float32), self._call_rows
+        parts = [given] if len(given) <= most else [given[start : start + most] for start in range(0, len(given), most)]
+        told = [self._run(self._outputs, {INPUT: part})[0] for part in parts]
+        return np.concatenate(told, dtype=np.float64).reshape(-1)

@@ -16,12 +16,17 @@ def understood(name: str, read: Callable[[], T]) -> T:
     """What `read` gives.
 
     Raises:
-        BundleError: It failed; the message names the file.
+        BundleError: It failed, or a library for it is missing; the message names the file.
     """
     try:
         return read()
     except BundleError:
         raise
+    except ModuleNotFoundError as error:
+        raise BundleError(
+            f"{name} of the bundle needs {error.name}, which is not installed here",
+            hint="build an image of this version: make image",
+        ) from error
     except (EvenkeelError, OSError, ValueError, TypeError, LookupError, RecursionError, yaml.YAMLError) as error:
         raise BundleError(
             f"{name} of the bundle is not understood: {error}", hint="was it written by another version?"

@@ -86,6 +86,7 @@ class Model(Protocol):
         ...
 
     onnx_max_rows: ClassVar[int] = 64  # rows at once that the ONNX form answers; measured, docs/adr/0008
+    onnx_call_rows: ClassVar[int] = 1_000_000  # of which so many in one call
     can_continue: ClassVar[bool] = False
 
     def fit_on(self, previous: Self, features: "pd.DataFrame", target: np.ndarray, weight: np.ndarray | None = None) -> None:

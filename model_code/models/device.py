@@ -1,6 +1,7 @@
 """Where models compute: the processor or an NVIDIA card, by what the libraries and the machine really have."""
 
 import ctypes
+import importlib.util
 from collections.abc import Callable
 from typing import Final, Literal
 
@@ -75,6 +76,10 @@ def _xgboost() -> str:
 
 
 def _jax() -> str:
+    if not cards():
+        return "no NVIDIA card"
+    if importlib.util.find_spec("jax") is None:  # an image without it answers by ONNX Runtime
+        return "JAX is not installed"
     import jax
 
     return "" if jax.default_backend() == "gpu" else f"JAX found only {jax.default_backend()}"

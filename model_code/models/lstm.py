@@ -21,6 +21,7 @@ from model_code.models.base import (
     training_set,
 )
 from model_code.models.network import BATCH, ROWS, Network, Shape, Weights, first_weights, network, weights_of
+from model_code.models.network_onnx import network_onnx
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,6 +61,8 @@ class Lstm(Model):
 
     family: ClassVar[str] = "lstm"
     parameters_type: ClassVar[type[Parameters]] = LstmParameters
+    onnx_max_rows: ClassVar[int] = 1_000_000  # so that a service needs no JAX: docs/adr/0008
+    onnx_call_rows: ClassVar[int] = 512  # the gates of all rows and steps of a call are kept until its end
     can_continue: ClassVar[bool] = True
 
     def __init__(self, parameters: LstmParameters) -> None:
@@ -131,10 +134,13 @@ class Lstm(Model):
         unknown = np.isnan(matrix)
         scaled = (np.where(unknown, self._scaling.mean, matrix) - self._scaling.mean) / self._scaling.scale
         pairs = np.stack([np.clip(scaled, -FARTHEST, FARTHEST), unknown & self._scaling.gaps], axis=2).astype(np.float32)
-        named = self.parameters.sequence or self._columns
-        inside = [self._columns.index(name) for name in named]
-        outside = [at for at in range(len(self._columns)) if at not in inside]
+        inside, outside = self._places()
         return [pairs[:, inside], pairs[:, outside].reshape(len(matrix), -1)] if outside else [pairs[:, inside]]
+
+    def _places(self) -> tuple[list[int], list[int]]:
+        """Which columns are steps of the sequence, and which are beside it."""
+        inside = [self._columns.index(name) for name in self.parameters.sequence or self._columns]
+        return inside, [at for at in range(len(self._columns)) if at not in inside]
 
     def predict_matrix(self, matrix: np.ndarray) -> np.ndarray:
         """Predictions (n,)."""
@@ -150,6 +156,12 @@ class Lstm(Model):
         if self.parameters.task == "classification":
             return np.asarray(0.5 * (1 + np.tanh(told / 2)))
         return self._scaling.target_mean + self._scaling.target_scale * told
+
+    def to_onnx(self) -> bytes:
+        """Network and scaling."""
+        if self._scaling is None:
+            raise not_fitted(self.family)
+        return network_onnx(self._shape(), self._weights, self._scaling, *self._places(), FARTHEST)
 
     def save(self, folder: Path) -> None:
         """Write the network as a `.keras` archive; parameters, columns and scaling as JSON."""

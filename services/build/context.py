@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from model_code.errors import ConfigurationError
 from services.build.archive import files_below, write_archive
 from services.build.bento import bundle_in
-from services.build.release import WITHOUT_LIBRARY, Release
+from services.build.release import Release
 
 CHECKOUT = Path(__file__).parents[2]
 IMAGE = CHECKOUT / "services" / "image"
@@ -47,7 +47,7 @@ def write_context(release: Release, bento: Path, folder: Path, *, gpu: bool = Fa
     Raises:
         ConfigurationError: The family has no requirements for an image, or no CUDA build.
     """
-    requirements = requirements_of(release.family, gpu=gpu)
+    requirements = requirements_of(release.family if gpu else release.library, gpu=gpu)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name in ("Dockerfile", *SHARED):
@@ -60,14 +60,14 @@ def write_context(release: Release, bento: Path, folder: Path, *, gpu: bool = Fa
 
 
 def requirements_of(family: str, *, gpu: bool) -> Path:
-    """The lock file of an image that answers with a model of that family.
+    """The lock file of an image that answers with the library of that family; with none, by ONNX Runtime and numpy.
 
     Raises:
         ConfigurationError: There is none.
     """
     if gpu and family not in ON_GPU:
         raise ConfigurationError(f"family {family} has no GPU variant", hint=f"these have one: {', '.join(sorted(ON_GPU))}")
-    name = "serving" if family in WITHOUT_LIBRARY else f"serving-{family}"
+    name = f"serving-{family}" if family else "serving"
     found = CHECKOUT / "requirements" / f"{name}{'-gpu' if gpu else ''}.txt"
     if not found.is_file():
         raise ConfigurationError(f"no {found.name} for family {family}", hint="add requirements/serving-FAMILY.in and compile it")

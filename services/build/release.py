@@ -5,11 +5,14 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from model_code.bundle import Bundle
+from model_code.bundle.manifest import Manifest
 from model_code.errors import BundleError, RegistryError
 from model_code.installation import Installation
+from model_code.models import family_class
 
 CHAMPION = "champion"
-WITHOUT_LIBRARY = {"naive", "ridge"}
+BY_NUMPY = {"naive", "ridge"}
+ANY_ROWS = 1_000_000  # of one request
 
 
 class Release(BaseModel):
@@ -19,7 +22,8 @@ class Release(BaseModel):
         usecase: Name of the use case.
         version: Number in the registry.
         bundle: SHA-256 of the bundle's manifest.
-        family: Model family, which decides which libraries an image needs.
+        family: Model family; of a bundle made of parts, one of theirs.
+        library: Family whose library an image needs; empty where ONNX Runtime or numpy answers everything.
         folder: Where the bundle lies on this machine; every file was verified.
     """
 
@@ -29,6 +33,7 @@ class Release(BaseModel):
     version: str
     bundle: str
     family: str
+    library: str
     folder: Path
 
 
@@ -51,20 +56,26 @@ def release_of(place: Installation, version: str | None = None) -> Release:
     if chosen not in known:
         raise RegistryError(f"{name} has no version {chosen}", hint=f"there are: {', '.join(known) or 'none'}")
     bundle = place.bundle_of(chosen)
-    return Release(usecase=name, version=chosen, bundle=bundle.hash, family=family_of(bundle), folder=bundle.path)
+    library = library_of(bundle)
+    family = library or min(part.manifest.family for part in bundle.made_of.values())
+    return Release(usecase=name, version=chosen, bundle=bundle.hash, family=family, library=library, folder=bundle.path)
 
 
-def family_of(bundle: Bundle) -> str:
-    """The family whose library answers in a bundle; of one made of parts, the one that needs any.
+def library_of(bundle: Bundle) -> str:
+    """The family whose library answers in a bundle, or in one of its parts; empty where none is needed.
 
     Raises:
         BundleError: Its parts need several libraries: an image carries one.
     """
-    families = {part.manifest.family for part in bundle.made_of.values()}
-    needed = sorted(families - WITHOUT_LIBRARY) or sorted(families)[:1]
+    needed = sorted({part.manifest.family for part in bundle.made_of.values() if _needs_library(part.manifest)})
     if len(needed) > 1:
         raise BundleError(
             f"the parts of bundle {bundle.hash[:12]} need {' and '.join(needed)}, an image carries one library",
             hint="promote a version for all entities before its image is built",
         )
-    return needed[0]
+    return needed[0] if needed else ""
+
+
+def _needs_library(manifest: Manifest) -> bool:
+    in_onnx = manifest.onnx.kept and family_class(manifest.family).onnx_max_rows >= ANY_ROWS
+    return manifest.family not in BY_NUMPY and not in_onnx

@@ -11,7 +11,7 @@ from model_code.bundle.exactness import TOLERANCE, difference
 from model_code.bundle.onnx_model import OnnxModel
 from model_code.errors import ConfigurationError, DataError, InvalidRequest, TooLittleData
 from model_code.models import FAMILIES, Model, Task, family_class, make_model
-from tests.model_cases import EVERY, ONNX, ROWS, SMALL, TASKS, answering, features_and_target, fitted, saved_bytes
+from tests.model_cases import EVERY, ONNX, ROWS, SMALL, TASKS, TREES, answering, features_and_target, fitted, saved_bytes
 
 
 @pytest.mark.parametrize(("family", "task"), EVERY)
@@ -94,7 +94,7 @@ def test_model__onnx_answers_alike(family: str, task: Task) -> None:
         return
     assert fitted(family, task).to_onnx() == content
     features, _ = features_and_target(task)
-    onnx = OnnxModel(content, len(model.columns))
+    onnx = OnnxModel(content, len(model.columns), model.onnx_call_rows)
     chance = np.random.default_rng(5)
     rows = np.concatenate([features.to_numpy(float), chance.normal(scale=3, size=(500, 5)), np.full((1, 5), np.nan)])
     rows[chance.random(rows.shape) < 0.1] = np.nan
@@ -103,13 +103,13 @@ def test_model__onnx_answers_alike(family: str, task: Task) -> None:
     np.testing.assert_allclose(alone, onnx.predict_matrix(rows)[:60], rtol=1e-6)
 
 
-@pytest.mark.parametrize("family", sorted(ONNX))
+@pytest.mark.parametrize("family", sorted(TREES))
 def test_model__onnx_goes_the_same_way_at_every_threshold(family: str) -> None:
     """The values that decide: midway between two training values, and the next numbers in either precision."""
     levels = np.array([0.1, 0.3, 0.7, 1.1, 1.3, 2.9])
     features = pd.DataFrame({"level": np.tile(levels, 40)})
     target = np.tile([1.0, 5.0, 2.0, 8.0, 3.0, 7.0], 40)
-    model = make_model(family, SMALL.get(family, {}) | ONNX[family], seed=3)
+    model = make_model(family, SMALL.get(family, {}) | TREES[family], seed=3)
     model.fit(features, target)
     at = np.concatenate([levels, (levels[1:] + levels[:-1]) / 2])
     at = np.concatenate([at, at.astype(np.float32), np.nextafter(at.astype(np.float32), np.float32(9))])

@@ -103,6 +103,7 @@ def test_image__of_every_family_answers_its_golden_requests(family: str, engine:
     image = build_image(release_of(place, version), tmp_path / "image", engine)  # a build ends with the image's own check
 
     print(f"image of {family}: {image.size / 1e6:.0f} MB")
+    assert image.size <= MOST_BYTES
     assert run(engine, image, "id", "-u").strip() == "10001"
     assert json.loads(image.bill.read_text())["metadata"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cyclonedx.model.component import ComponentType
 
-from model_code.bundle import load_bundle
+from model_code.bundle import load_bundle, write_bundle
 from model_code.errors import BundleError, ConfigurationError, RegistryError
 from model_code.installation import Installation
 from model_code.specification import Candidate
@@ -21,9 +21,10 @@ from services.build.bento import bundle_in
 from services.build.context import IMAGE, ON_GPU, requirements_of, write_context
 from services.build.engine import Engine, EngineError
 from services.build.image import prepare
-from services.build.release import Release, release_of
+from services.build.release import Release, library_of, release_of
 from services.build.sbom import write_bill
 from tests import trained
+from tests.bundle_cases import little_contents
 from tests.services.copied import copied_by
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +51,24 @@ def packed(place: Installation, tmp_path_factory: pytest.TempPathFactory) -> tup
 
 def test_release__is_the_champion_unless_a_version_is_named(place: Installation) -> None:
     assert release_of(place) == release_of(place, "1")
-    assert release_of(place).family == "ridge"
+    assert (release_of(place).family, release_of(place).library) == ("ridge", "")
+
+
+@pytest.mark.parametrize(
+    ("family", "library"), [("ridge", ""), ("lightgbm", ""), ("forest", ""), ("lstm", ""), ("xgboost", "xgboost")]
+)
+def test_library__is_needed_only_where_onnx_runtime_does_not_answer_everything(family: str, library: str, tmp_path: Path) -> None:
+    assert library_of(load_bundle(tmp_path, write_bundle(tmp_path, little_contents(tmp_path, family)).hash)) == library
+
+
+def test_library__is_needed_where_the_onnx_form_was_not_exact(tmp_path: Path) -> None:
+    contents = little_contents(tmp_path, "forest")
+    contents.model.to_onnx = little_contents(tmp_path, "forest", seed=2).model.to_onnx  # type: ignore[method-assign]
+
+    bundle = load_bundle(tmp_path, write_bundle(tmp_path, contents).hash)
+
+    assert not bundle.manifest.onnx.kept
+    assert library_of(bundle) == "forest"
 
 
 def test_release__names_the_versions_that_there_are(place: Installation) -> None:
@@ -103,7 +121,7 @@ def test_context__is_the_same_bytes_for_the_same_release(packed: tuple[Release, 
     second = write_context(release, folder / "bento", tmp_path / "second")
 
     assert first.tag == second.tag
-    assert write_context(release.model_copy(update={"family": "xgboost"}), folder / "bento", tmp_path / "third").tag != first.tag
+    assert write_context(release.model_copy(update={"library": "xgboost"}), folder / "bento", tmp_path / "third").tag != first.tag
     assert (tmp_path / "first" / "bundle.tar").read_bytes() == (tmp_path / "second" / "bundle.tar").read_bytes()
 
 
@@ -116,7 +134,7 @@ def test_archive__says_only_what_the_content_says(tmp_path: Path) -> None:
 
 
 def test_bill__lists_every_package_and_the_model(packed: tuple[Release, Path], tmp_path: Path) -> None:
-    lock = requirements_of("ridge", gpu=False)
+    lock = requirements_of("", gpu=False)
 
     document = json.loads(write_bill(lock, packed[0], tmp_path / "bill.json").read_text())
 

@@ -50,13 +50,33 @@ def test_bundle__onnx_answers_few_rows_and_the_model_itself_many(task: Task, tmp
     np.testing.assert_array_equal(answers, bundle.model.predict(features))
 
 
-@pytest.mark.parametrize(("family", "loads"), [("xgboost", True), ("forest", False), ("lightgbm", False)])
+@pytest.mark.parametrize(("family", "loads"), [("xgboost", True), ("forest", False), ("lightgbm", False), ("lstm", False)])
 def test_bundle__each_family_says_from_how_many_rows_on_its_own_library_answers(family: str, loads: bool, tmp_path: Path) -> None:
     bundle = load_bundle(tmp_path, write_bundle(tmp_path, little_contents(tmp_path, family)).hash)
     few = many(bundle, FEW)
     assert not bundle.engine.native_is_loaded
     np.testing.assert_allclose(many(bundle)[0], few[0], rtol=1e-5)
     assert bundle.engine.native_is_loaded == loads
+
+
+def test_bundle__lstm_answers_any_number_of_rows_without_keras_and_jax(tmp_path: Path) -> None:
+    ref = write_bundle(tmp_path, little_contents(tmp_path, "lstm"))
+    features, _, lead = little_data()
+    script = (
+        "import sys, json, pathlib, numpy as np; sys.modules['keras'] = sys.modules['jax'] = None\n"
+        "from model_code.bundle import load_bundle\n"
+        f"bundle = load_bundle(pathlib.Path({str(tmp_path)!r}), {ref.hash!r})\n"
+        "asked = json.load(sys.stdin)\n"
+        "print(json.dumps(bundle.predict_rows(np.array(asked['rows']), np.array(asked['lead'])).value.tolist()))\n"
+        "bundle.model"
+    )
+    asked = {"rows": features.fillna(4).to_numpy(float).tolist() * 10, "lead": lead.tolist() * 10}
+
+    done = subprocess.run([sys.executable, "-c", script], input=json.dumps(asked), capture_output=True, text=True, check=False)
+
+    answered = load_bundle(tmp_path, ref.hash).model.predict(features.fillna(4))
+    np.testing.assert_allclose(json.loads(done.stdout), np.tile(answered, 10), rtol=1e-5)
+    assert "needs keras, which is not installed here" in done.stderr
 
 
 @pytest.mark.parametrize("family", ["naive", "ridge"])

@@ -47,5 +47,13 @@ def test_devices__of_this_machine_agree_with_its_libraries() -> None:
     assert cards() > 0 or told[1] == "cpu"
 
 
+def test_devices__without_a_card_ask_no_library() -> None:
+    if cards():
+        pytest.skip("no accelerator may be here for this one")
+    script = "import sys; from model_code.models.device import DEVICES; DEVICES.of('lstm'); print('jax' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 def test_devices__default_is_what_there_is() -> None:
     assert DEVICES.wish == "auto"
