@@ -196,9 +196,9 @@ def profile_of(
     usecase: UseCase, history: KnownHistory, now: pd.Timestamp, evaluated: Evaluated, typical: pd.DataFrame
 ) -> dict[str, Any]:
     """What is normal for this model: losses, losses by origin, thresholds of the residual test, the candidates' table."""
-    holdout = evaluated.chosen.holdout
+    holdout, cases = evaluated.chosen.holdout, evaluated.cases
     losses = per_origin(typical, usecase.spec)
-    all_origins = [origin for origin in evaluated.cases.rows["origin"].unique() if origin <= losses["origin"].max()]
+    all_origins = [origin for origin in cases.rows["origin"].unique() if origin <= losses["origin"].max()]
     told = conditions(usecase, history, all_origins, now)
     normal = drift.calibrate(per_series(typical, usecase.spec), told, usecase.spec, usecase.spec.seed)
     rows = typical.assign(loss=row_loss(typical["value"].to_numpy(float), typical["truth"].to_numpy(float), usecase.spec.task))
@@ -212,8 +212,10 @@ def profile_of(
             for origin, loss in zip(holdout.origins["origin"], holdout.origins["loss"], strict=True)
         ],
         "drift": normal.model_copy(update={"faults": faults.learn(history, usecase.spec, now)}).model_dump(mode="json"),
-        "slices": slices_of(usecase, rows, evaluated.cases).model_dump(mode="json"),
-        "shift": section_of(usecase.spec, evaluated.cases, typical, told, normal).model_dump(mode="json"),
+        "slices": slices_of(usecase, rows, cases).model_dump(mode="json"),
+        "shift": section_of(usecase.spec, cases, evaluated.model.predict(cases.features), typical, told, normal).model_dump(
+            mode="json"
+        ),
     }
 
 

@@ -9,13 +9,13 @@ METRICS = (
     Metric(
         "evenkeel_evidently_drifted_share",
         "1",
-        "Share of feature columns that drifted by Evidently's test: a warning only.",
+        "Share of the columns (features, predictions) that drifted by Evidently's test: a warning only.",
         alerts=(
             Alert(
                 "EvenkeelEvidentlyShareHigh",
                 "warn",
                 above("evenkeel_evidently_drifted_share", "evidently_share"),
-                "{usecase}: {percent} of the feature columns drifted by Evidently's test",
+                "{usecase}: {percent} of the columns drifted by Evidently's test",
                 threshold="evidently_share",
             ),
         ),
@@ -77,14 +77,14 @@ METRICS = (
     Metric(
         "evenkeel_shift_drifted_share",
         "1",
-        "Share of feature columns with one of our own tests above its calibrated limit.",
+        "Share of the columns (features, predictions) with one of our own tests above its calibrated limit.",
         source="report",
         owner="data",
     ),
     Metric(
         "evenkeel_shift_ratio",
         "1",
-        "One test of one feature column over its calibrated limit; above 1 it drifted.",
+        "One test of one column (a feature, or the predictions) over its calibrated limit; above 1 it drifted.",
         ("usecase", "column", "test"),
         source="report",
         owner="data",
@@ -92,7 +92,7 @@ METRICS = (
     Metric(
         "evenkeel_shift_joint_ratio",
         "1",
-        "A test of all feature columns together over its calibrated limit; above 1 they drifted.",
+        "A test of all columns together over its calibrated limit; above 1 they drifted.",
         ("usecase", "test"),
         source="report",
         owner="data",

@@ -18,6 +18,7 @@ from model_code.shift.thresholds import ShiftThresholds, calibrate_thresholds
 from model_code.usecase import UseCaseSpec
 
 YEAR = timedelta(days=365.25)
+PREDICTION = "(prediction)"  # what the model answers stands as a column beside those that it answers from
 CALIBRATED_ON = 60  # windows at most, spread evenly; each takes milliseconds
 
 
@@ -39,11 +40,19 @@ def window_origins(spec: UseCaseSpec) -> int:
     return max(1, spec.report.window // spec.origins.every)
 
 
-def section_of(spec: UseCaseSpec, cases: Cases, scored: pd.DataFrame, told: pd.DataFrame, normal: DriftProfile) -> ShiftSection:
-    """Fix edges on the training's features and calibrate all limits on its ordinary windows.
+def with_answers(features: pd.DataFrame, answers: np.ndarray) -> pd.DataFrame:
+    """Features (n, k) and, as their last column, what a model answers them (n,), in the target's unit."""
+    return features.assign(**{PREDICTION: answers})
+
+
+def section_of(
+    spec: UseCaseSpec, cases: Cases, answers: np.ndarray, scored: pd.DataFrame, told: pd.DataFrame, normal: DriftProfile
+) -> ShiftSection:
+    """Fix edges on the training's features and the model's answers, and calibrate all limits on its ordinary windows.
 
     Args:
         cases: The training's cases.
+        answers: What the model that the bundle will hold answers each of them (n,).
         scored: The backtest's rows: origin, entity, value, truth.
         told: `series.conditions` of the history.
         normal: What loss the conditions make one expect.
@@ -52,16 +61,19 @@ def section_of(spec: UseCaseSpec, cases: Cases, scored: pd.DataFrame, told: pd.D
         DataError: `report.columns` names a column that the features do not have.
     """
     columns = spec.report.columns or tuple(cases.features.columns)
-    profile = profile_of(cases.features, columns, seed=spec.seed)
+    window = with_answers(cases.features, answers)
+    profile = profile_of(window, (*columns, PREDICTION), seed=spec.seed)
     return ShiftSection(
         profile=profile,
-        thresholds=_thresholds(spec, cases, profile, told),
+        thresholds=_thresholds(spec, window, cases.rows["origin"], profile, told),
         quality=_quality(spec, scored, told, normal),
     )
 
 
-def _thresholds(spec: UseCaseSpec, cases: Cases, profile: ShiftProfile, told: pd.DataFrame) -> ShiftThresholds | None:
-    windows = list(_ordinary(spec, cases, profile, context_of(told)))
+def _thresholds(
+    spec: UseCaseSpec, features: pd.DataFrame, origin: pd.Series, profile: ShiftProfile, told: pd.DataFrame
+) -> ShiftThresholds | None:
+    windows = list(_ordinary(spec, features, origin, profile, context_of(told)))
     try:
         return calibrate_thresholds(
             windows,
@@ -74,17 +86,19 @@ def _thresholds(spec: UseCaseSpec, cases: Cases, profile: ShiftProfile, told: pd
         return None
 
 
-def _ordinary(spec: UseCaseSpec, cases: Cases, profile: ShiftProfile, context: pd.DataFrame) -> Iterator[Shift]:
+def _ordinary(
+    spec: UseCaseSpec, features: pd.DataFrame, origin: pd.Series, profile: ShiftProfile, context: pd.DataFrame
+) -> Iterator[Shift]:
     """Windows of the history, each against the reference that production would have chosen from what lay before it."""
     size, least = window_origins(spec), spec.report.reference_origins
-    origins = list(pd.DatetimeIndex(cases.rows["origin"].unique()).sort_values())
-    grouped = cases.features[list(profile.names)].groupby(cases.rows["origin"], sort=False)
-    by_origin = {pd.Timestamp(str(origin)): rows for origin, rows in grouped}
+    origins = list(pd.DatetimeIndex(origin.unique()).sort_values())
+    grouped = features[list(profile.names)].groupby(origin, sort=False)
+    by_origin = {pd.Timestamp(str(moment)): rows for moment, rows in grouped}
     starts = range(least, len(origins) - size + 1)
     for start in sorted({starts[round(place)] for place in np.linspace(0, len(starts) - 1, CALIBRATED_ON)} if starts else ()):
         window = origins[start : start + size]
         chosen = choose_reference(origins[:start], window, context, size=least, timezone=spec.timezone).origins
-        before, lately = (pd.concat([by_origin[origin] for origin in part]) for part in (chosen, window))
+        before, lately = (pd.concat([by_origin[moment] for moment in part]) for part in (chosen, window))
         if min(len(before), len(lately)) > 1:
             yield measure(profile, before, lately)
 

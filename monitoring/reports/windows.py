@@ -15,7 +15,9 @@ from model_code.origins import origins_between
 from model_code.series import COMPLETE
 from model_code.shift import Reference, choose_reference
 from model_code.shift.context import context_table
-from model_code.shift.section import window_origins
+from model_code.shift.section import PREDICTION, window_origins, with_answers
+from model_code.slices import KEYS
+from monitoring.slices import aligned
 from monitoring.truth import score
 
 CANDIDATES = 200  # latest origins of the training that conditions are told of, to match days of the same kind
@@ -24,7 +26,7 @@ EARLIER = 4  # windows before this one whose answers stand beside it on the page
 
 @dataclass(frozen=True)
 class Features:
-    """Features of the window and of its reference, the same columns, and how the reference was chosen."""
+    """Features of the window and of its reference, the champion's answers beside them, and how the reference was chosen."""
 
     current: pd.DataFrame
     reference: pd.DataFrame
@@ -40,7 +42,9 @@ class Answers:
 
 
 def features_of(place: Installation, history: KnownHistory, champion: Bundle, now: pd.Timestamp) -> Features:
-    """Features of the origins of the window, and of the season or the conditions that they should look like.
+    """Features and answers of the origins of the window, and of the season or the conditions that they should look like.
+
+    An answer is what the champion was asked and is kept, else what it answers now: nobody asked it before it was trained.
 
     Raises:
         TooLittleData: No origin in the window, or none before it.
@@ -50,9 +54,20 @@ def features_of(place: Installation, history: KnownHistory, champion: Bundle, no
     until = min(pd.Timestamp(champion.manifest.trained_until), window[0] if window else now)
     earlier = origins_of_history(champion.usecase, history, until)
     chosen = _reference(champion, history, earlier, window, now)
-    before, lately = (build_cases(champion.usecase, history, list(part)).features for part in (chosen.origins, window))
-    columns = [name for name in rule.columns or lately.columns if name in before and name in lately]
+    before, lately = (_answered(place, history, champion, part) for part in (chosen.origins, window))
+    wanted = (*rule.columns, PREDICTION) if rule.columns else lately.columns
+    columns = [name for name in wanted if name in before and name in lately]
     return Features(lately[columns], before[columns], chosen)
+
+
+def _answered(place: Installation, history: KnownHistory, champion: Bundle, origins: Sequence[pd.Timestamp]) -> pd.DataFrame:
+    """Features and answers of these origins."""
+    cases, name = build_cases(champion.usecase, history, list(origins)), champion.spec.name
+    answers = champion.predict(cases.features, cases.rows["step"].to_numpy(), cases.rows["entity"].tolist()).value
+    kept = place.predictions.between(name, min(origins), max(origins) + champion.spec.origins.every, by="origin")
+    kept = kept[kept["bundle"] == champion.hash].drop_duplicates(KEYS, keep="last")
+    told = aligned(cases.rows, kept[[*KEYS, "value"]])["value"].to_numpy(float)
+    return with_answers(cases.features, np.where(np.isfinite(told), told, answers))
 
 
 def answers_of(place: Installation, history: KnownHistory, champion: Bundle, now: pd.Timestamp) -> Answers:

@@ -15,6 +15,8 @@ from model_code.origins import origins_between
 from model_code.policy import Verdict
 from model_code.predictions import Prediction, prediction_id
 from model_code.settings import Settings
+from model_code.shift.measure import ColumnShift
+from model_code.shift.section import PREDICTION
 from monitoring import judgement
 from monitoring.gauges import GaugeStore
 from monitoring.reports import publish
@@ -108,6 +110,21 @@ def test_find__answers_that_got_worse_breach_the_calibrated_limit(bad: Findings)
     assert bad.section is not None
     assert bad.section.quality is not None
     assert (bad.ratio or 0) > 3 * bad.section.quality.limit
+
+
+def prediction(found: Findings) -> ColumnShift:
+    assert found.shift is not None
+    (column,) = [column for column in found.shift.columns if column.column == PREDICTION]
+    return column
+
+
+def test_find__answers_that_moved_are_told_though_no_feature_did(calm: Findings, bad: Findings) -> None:
+    assert prediction(calm).drifted == ()
+    assert set(prediction(bad).drifted) >= {"ks", "wasserstein"}
+    assert bad.shift is not None
+    assert [column.column for column in bad.shift.columns if column.drifted] == [PREDICTION]
+    assert (calm.drift is None, bad.drift is None) == (False, False)
+    assert {PREDICTION} <= {column.column for column in bad.drift.columns if column.drifted}  # type: ignore[union-attr]
 
 
 def test_find__nothing_released_says_so(tmp_path: Path) -> None:

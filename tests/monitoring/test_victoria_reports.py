@@ -9,7 +9,7 @@ import pytest
 from model_code.backtest import backtest
 from model_code.shift import choose_reference, measure
 from model_code.shift.context import context_of
-from model_code.shift.section import ShiftSection, expected_rows, section_of, window_origins
+from model_code.shift.section import ShiftSection, expected_rows, section_of, window_origins, with_answers
 from model_code.specification import Candidate
 from tests.monitoring.victoria import LIVE, SEED, TOLD, Champion, Year
 
@@ -27,7 +27,8 @@ def section(year: Year, champions: dict[str, Champion]) -> ShiftSection:
         year.usecase, candidate, year.cases, year.history, judged, truth_at=LIVE, refit_every=spec.backtest.refit_every, seed=SEED
     ).scored  # fmt: skip
     told = year.conditions[year.conditions["origin"].isin(origins)]
-    return section_of(spec, year.cases.of(origins), walked, told, champions["ridge"].profile)
+    cases = year.cases.of(origins)
+    return section_of(spec, cases, champions["ridge"].model.predict(cases.features), walked, told, champions["ridge"].profile)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,9 @@ def test_quality__answers_a_fifth_too_high_breach_in_most_weeks(
     assert sum(told is not None for told in found) >= 0.9 * WEEKS
 
 
-def test_shift__ordinary_weeks_keep_the_budget_and_a_wrong_unit_is_seen(year: Year, section: ShiftSection) -> None:
+def test_shift__ordinary_weeks_keep_the_budget_and_a_wrong_unit_is_seen(
+    year: Year, section: ShiftSection, champions: dict[str, Champion]
+) -> None:
     spec, size = year.usecase.spec, window_origins(year.usecase.spec)
     context = context_of(year.conditions)
     every = sorted(context.index)
@@ -77,7 +80,8 @@ def test_shift__ordinary_weeks_keep_the_budget_and_a_wrong_unit_is_seen(year: Ye
         window = [origin for origin in every if origin >= LIVE][7 * week : 7 * week + size]
         chosen = choose_reference(earlier, window, context, size=spec.report.reference_origins, timezone=spec.timezone)
         assert chosen.basis == "matched_context"
-        before, lately = (year.cases.of(part).features for part in (chosen.origins, window))
+        features = [year.cases.of(part).features for part in (chosen.origins, window)]
+        before, lately = (with_answers(each, champions["ridge"].model.predict(each)) for each in features)
         for current in (lately, lately.assign(temperature_yesterday=lately["temperature_yesterday"] * 1.8 + 32)):
             found = measure(section.profile, before, current, section.thresholds)
             drifted = any(column.drifted for column in found.columns) or bool(found.joint.drifted)
