@@ -1,7 +1,7 @@
 """Measure a real cluster: `TEST_SHARED=folder make bench-cluster`, where the folder has a cluster that is up.
 
 Run: `python -m benchmarks.cluster [--only rollouts --only helm] [--rounds 10] [--quick]`. What is not measured keeps the
-figures of the last time. Bad releases, faults and charts are measured by the end-to-end tests: `EVENKEEL_E2E_FIGURES=FOLDER
+figures of the last time. Bad releases, faults and charts are measured by the end-to-end tests: `E2E_FIGURES=FOLDER
 make e2e`, then `python -m benchmarks.cluster --take FOLDER`. Ends with 1 where a goal is missed.
 """
 

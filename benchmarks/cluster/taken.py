@@ -14,7 +14,7 @@ def taken(folder: Path, figures: Told) -> Told:
     """
     files = sorted(folder.glob("*.json"))
     if not files:
-        raise SystemExit(f"no figures in {folder}: EVENKEEL_E2E_FIGURES={folder} make e2e")
+        raise SystemExit(f"no figures in {folder}: E2E_FIGURES={folder} make e2e")
     found = dict(figures)
     for each in map(json.loads, (path.read_text() for path in files)):
         cases = found.get(each["measure"], {})

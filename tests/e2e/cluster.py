@@ -13,13 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-# Taken out of the environment: programs that tests start would refuse settings that they do not know.
-INGRESS = os.environ.pop("EVENKEEL_E2E_INGRESS", "http://127.0.0.1:8000")
-LOAD = os.environ.pop("EVENKEEL_E2E_LOAD", "")
+INGRESS = os.environ.get("E2E_INGRESS", "http://127.0.0.1:8000")
+LOAD = os.environ.get("E2E_LOAD", "")
 # Several sessions may share a cluster, and so may the workers of one.
-NAMESPACE = os.environ.pop("EVENKEEL_E2E_NAMESPACE", "evenkeel-e2e") + os.environ.get("PYTEST_XDIST_WORKER", "").replace(
-    "gw", "-"
-)
+NAMESPACE = os.environ.get("E2E_NAMESPACE", "evenkeel-e2e") + os.environ.get("PYTEST_XDIST_WORKER", "").replace("gw", "-")
 WAIT_SECONDS = 180.0
 PAUSE_SECONDS = 3.0
 
@@ -29,7 +26,7 @@ class Cluster:
 
     Args:
         folder: Has `env`, which prints how to reach the cluster, and `load`, which takes an image there. None: KUBECONFIG
-            names the cluster, kubectl and helm are in the PATH, and EVENKEEL_E2E_LOAD is the command that takes an image there.
+            names the cluster, kubectl and helm are in the PATH, and E2E_LOAD is the command that takes an image there.
         namespace: What tests put there; gone with `delete`.
 
     Attributes:

@@ -33,7 +33,7 @@ def cluster() -> Iterator[Cluster]:
     """The cluster of KUBECONFIG, else the one below the folder that `TEST_SHARED` names, and a namespace of this session in it."""
     found = named_cluster()
     if found is None:
-        pytest.skip(f"no cluster: neither KUBECONFIG with EVENKEEL_E2E_LOAD nor a folder in {SHARED} names one")
+        pytest.skip(f"no cluster: neither KUBECONFIG with E2E_LOAD nor a folder in {SHARED} names one")
     if not found.answers():
         pytest.skip("no cluster: the one that is named does not answer (make e2e starts that of TEST_SHARED)")
     found.create()

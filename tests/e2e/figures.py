@@ -1,4 +1,4 @@
-"""Figures that tests leave for the README's table of the cluster: a file for each, in the folder that EVENKEEL_E2E_FIGURES names."""
+"""Figures that tests leave for the README's table of the cluster: a file for each, in the folder that E2E_FIGURES names."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-FOLDER = os.environ.pop("EVENKEEL_E2E_FIGURES", "")  # as in cluster.py: no setting of a program
+FOLDER = os.environ.get("E2E_FIGURES", "")
 
 
 def tell(measure: str, case: str, *, day: date | None = None, folder: str = FOLDER, **figures: float | str) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -45,12 +46,15 @@ class Installed:
         """Let its connections go."""
         self._client.close()
 
-    def upgrade(self, number: int, *options: str) -> None:
+    def upgrade(self, number: int) -> None:
         """Bring the release to an image and wait until every pod is of it."""
-        values = yaml.safe_dump(self.values(number))
-        command = ["upgrade", self.name, str(CHART), *options, "--wait", "--timeout", "180s", "--values", "-"]
-        self.cluster.helm(*command, given=values)
+        self.apply(self.values(number))
         self.cluster.rolled_out(self.name)
+
+    def apply(self, values: dict[str, Any]) -> None:
+        """Upgrade to these values; as the Helm target does, what an autoscaler or a test owned becomes the release's again."""
+        command = ["upgrade", self.name, str(CHART), "--force-conflicts", "--wait", "--timeout", "180s", "--values", "-"]
+        self.cluster.helm(*command, given=yaml.safe_dump(values))
 
     def values(self, number: int) -> dict[str, object]:
         """What the chart is given; with the second image, predictions are acknowledged by the store instead of a spool."""

@@ -30,7 +30,7 @@ from tests.e2e.load import Load
 # Images are built and loaded, pods come and go; one cluster, so one after the other.
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.xdist_group("cluster")]
 NAME = "tiny_canary"
-PROMETHEUS = os.environ.get("EVENKEEL_E2E_PROMETHEUS", "http://127.0.0.1:9090")
+PROMETHEUS = os.environ.get("E2E_PROMETHEUS", "http://127.0.0.1:9090")
 NOWHERE = "http://127.0.0.1:9"
 RULES = f"""
 rollout:

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-import yaml
 
 from tests.e2e.cluster import until
-from tests.e2e.installed import CHART, USECASE, Installed
+from tests.e2e.installed import USECASE, Installed
 from tests.e2e.load import Load
 
 # Images are built and loaded, pods come and go; one cluster, so one after the other.
@@ -21,12 +20,9 @@ def scaled(installed: Installed) -> Iterator[Installed]:
     """Two pods, and up to four where they use more than 60 % of 50 m each."""
     first, second = (release.bundle for release in installed.releases)
     installed.place.pointers.move(USECASE, first, second)
-    values = installed.values(0) | {"autoscaling": SCALED}
-    command = ["upgrade", installed.name, str(CHART), "--wait", "--timeout", "180s", "--values", "-"]
-    installed.cluster.helm(*command, given=yaml.safe_dump(values))
+    installed.apply(installed.values(0) | {"autoscaling": SCALED})
     yield installed
-    # The autoscaler owns the number; a release that states one again takes it back on purpose.
-    installed.upgrade(0, "--force-conflicts")
+    installed.upgrade(0)
 
 
 def test_autoscaler__scales_out_and_back_without_a_failed_request(scaled: Installed) -> None:

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-import yaml
 
 from tests.e2e.cluster import until
-from tests.e2e.installed import CHART, USECASE, Installed
+from tests.e2e.installed import USECASE, Installed
 from tests.e2e.load import Load
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(600), pytest.mark.xdist_group("cluster")]
@@ -18,8 +17,7 @@ def kept(installed: Installed) -> Iterator[Installed]:
     """One pod with the first model, its spool in a volume that outlives it."""
     first, second = (release.bundle for release in installed.releases)
     installed.place.pointers.move(USECASE, first, second)
-    command = ["upgrade", installed.name, str(CHART), "--wait", "--timeout", "180s", "--values", "-"]
-    installed.cluster.helm(*command, given=yaml.safe_dump(installed.values(0) | KEPT))
+    installed.apply(installed.values(0) | KEPT)
     until(lambda: len(installed.pods()) == 1, "the pods of before to end")
     try:
         yield installed

@@ -8,10 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml
 
 from tests.e2e.cluster import INGRESS, Cluster, until
-from tests.e2e.installed import CHART, USECASE, Installed
+from tests.e2e.installed import USECASE, Installed
 from tests.e2e.load import Load
 
 # Images are built and loaded, pods come and go; one cluster, so one after the other.
@@ -42,7 +41,7 @@ class Rollout:
 
     def weigh(self, weight: int) -> None:
         """Give the canary so many percent of the requests."""
-        self._upgrade(self._values(weight))
+        self.installed.apply(self._values(weight))
 
     def ask(self, request_id: str) -> httpx.Response:
         """One row, through the Gateway."""
@@ -66,7 +65,7 @@ class Rollout:
 
     def withdraw(self) -> None:
         """Without challengers, as it was before."""
-        self._upgrade(self.installed.values(0))
+        self.installed.apply(self.installed.values(0))
 
     def _values(self, weight: int) -> dict[str, Any]:
         stable, challenger = self.installed.values(0), self.installed.values(1)
@@ -82,10 +81,6 @@ class Rollout:
             "gateway": {"enabled": True, "name": "default", "namespace": "ingress", "hostnames": [self.host]},
             "metrics": {"interval": "5s"},
         }
-
-    def _upgrade(self, values: dict[str, Any]) -> None:
-        command = ["upgrade", self.installed.name, str(CHART), "--wait", "--timeout", "180s", "--values", "-"]
-        self.cluster.helm(*command, given=yaml.safe_dump(values))
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """What breaks around the service: pods, the node's agent, the API server, the database; serving goes on, nothing is lost.
 
-Those of kubelet and API server run only where EVENKEEL_E2E_FAULTS says that the cluster is nobody else's. What each of them
+Those of kubelet and API server run only where E2E_FAULTS says that the cluster is nobody else's. What each of them
 did is told to the README's table (tests/e2e/figures.py).
 """
 
@@ -21,7 +21,7 @@ from tests.e2e.installed import USECASE, Installed
 from tests.e2e.load import Load
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("cluster")]
-ALONE = "EVENKEEL_E2E_FAULTS"
+ALONE = "E2E_FAULTS"
 # In a pod that sees the node's processes: everything of the victim's pod whose cgroup bears its uid.
 KILL = """
 import os, signal, sys
@@ -163,7 +163,7 @@ def test_kubelet__restarted_changes_nothing(steady: Installed, parts: Parts) -> 
 
 @pytest.mark.full
 def test_api_server__that_hangs_stops_no_answer_and_no_change_of_the_model(steady: Installed, parts: Parts) -> None:
-    hung = float(os.environ.get("EVENKEEL_E2E_HANG_SECONDS", "60"))
+    hung = float(os.environ.get("E2E_HANG_SECONDS", "60"))
     second = steady.releases[1].bundle
     with _pointers_beside_the_api(steady) as pointers, Load(steady.ask) as load:
         asking(load)
@@ -194,7 +194,7 @@ def _pointers_beside_the_api(service: Installed) -> Iterator[Pointers]:
 @pytest.mark.full
 @pytest.mark.timeout(1500)
 def test_database__down_for_long_loses_no_acknowledged_prediction(service: Installed) -> None:
-    down = float(os.environ.get("EVENKEEL_E2E_DOWN_SECONDS", "600"))
+    down = float(os.environ.get("E2E_DOWN_SECONDS", "600"))
     with Load(service.ask, pause=0.2) as load:
         asking(load)
         until(lambda: service.stored(set(load.answered)) >= set(list(load.answered)[:20]), "the first ones in the store")

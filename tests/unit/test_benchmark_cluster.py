@@ -90,7 +90,7 @@ def test_table__takes_over_what_tests_told(tmp_path: Path) -> None:
 
 
 def test_taken__refuses_a_folder_that_holds_nothing(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="EVENKEEL_E2E_FIGURES"):
+    with pytest.raises(SystemExit, match="E2E_FIGURES"):
         taken(tmp_path, {})
 
 

@@ -49,13 +49,13 @@ def test_run__refuses_a_cluster_that_no_image_reaches(checkout: Path, shared: di
 
     assert done.returncode == 2
     assert "/mine/config" in done.stderr
-    assert "EVENKEEL_E2E_LOAD" in done.stderr
+    assert "E2E_LOAD" in done.stderr
     assert calls(checkout) == []
 
 
 def test_run__takes_the_cluster_of_kubeconfig(checkout: Path) -> None:
     (checkout / "running").touch()
-    done = run(checkout, KUBECONFIG="/mine/config", EVENKEEL_E2E_LOAD="kind load docker-image", TEST_SHARED="shared")
+    done = run(checkout, KUBECONFIG="/mine/config", E2E_LOAD="kind load docker-image", TEST_SHARED="shared")
 
     assert (done.returncode, calls(checkout)) == (0, ["tests"]), done.stderr
     assert "end to end in" in done.stdout
