@@ -65,6 +65,8 @@ def parts(installed: Installed) -> Iterator["Parts"]:
     """Processes of the cluster to stop; all of them run again afterwards."""
     if not os.environ.get(ALONE):
         pytest.skip(f"no cluster: none of our own to break ({ALONE}=yes says that it is)")
+    if installed.cluster.folder is None:
+        pytest.skip("no cluster: none whose processes can be stopped from here (that of TEST_SHARED)")
     found = Parts(installed)
     try:
         yield found
