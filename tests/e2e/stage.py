@@ -113,7 +113,7 @@ def release_of_chart(
 ) -> Iterator[Installed]:
     """The chart, installed with the first image."""
     found = Installed(cluster, place, releases, images, key)
-    found.upgrade(0, "--install")
+    found.upgrade(0)
     until(lambda: found.ask("ready").status_code == 200, f"an answer of {found.host}")
     yield found
     found.close()
