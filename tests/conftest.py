@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from typing import NoReturn
 from uuid import uuid4
 
 import pytest
@@ -20,7 +21,7 @@ from tests.postgresql import PostgresqlServer, initdb
 from tests.skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401  # hooks
 
 
-def missing(part: str) -> None:
+def missing(part: str) -> NoReturn:
     """Skip a test for a part that this machine lacks; in CI, where every part can be had, fail."""
     if os.environ.get("CI") == "true":
         pytest.fail(f"{part} is missing; in CI it must be there")

@@ -42,7 +42,7 @@ CRD = {
         ],
     },
 }
-APPLY = {"content": "application/apply-patch+yaml", "query": {"fieldManager": "kserve-stand-in", "force": "true"}}
+APPLY: dict[str, Any] = {"content": "application/apply-patch+yaml", "query": {"fieldManager": "kserve-stand-in", "force": "true"}}
 NOT_OF_A_POD = ("minReplicas", "maxReplicas", "scaleTarget", "scaleMetric", "deploymentStrategy", "labels", "annotations")
 
 
@@ -106,7 +106,7 @@ class StandIn:
         name = service["metadata"]["name"]
         running = self._cluster.get(self._cluster.path("deployments", f"{name}-predictor", "apps/v1"))
         available = _condition(running, "Available")
-        status = {"conditions": [_told(kind, available) for kind in ("PredictorReady", "IngressReady", "Ready")]}
+        status: dict[str, Any] = {"conditions": [_told(kind, available) for kind in ("PredictorReady", "IngressReady", "Ready")]}
         status |= {
             "url": f"http://{name}.example",
             "deploymentMode": "Standard",

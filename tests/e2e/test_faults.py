@@ -10,6 +10,8 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,7 +69,7 @@ def parts(installed: Installed) -> Iterator["Parts"]:
         pytest.skip(f"no cluster: none of our own to break ({ALONE}=yes says that it is)")
     if installed.cluster.folder is None:
         pytest.skip("no cluster: none whose processes can be stopped from here (that of TEST_SHARED)")
-    found = Parts(installed)
+    found = Parts(installed.cluster, installed.cluster.folder)
     try:
         yield found
     finally:
@@ -77,8 +79,8 @@ def parts(installed: Installed) -> Iterator["Parts"]:
 class Parts:
     """Kills and freezes processes of the cluster, by the commands that came with it."""
 
-    def __init__(self, installed: Installed) -> None:
-        self._cluster = installed.cluster
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
+        self._cluster, self._folder = cluster, folder
         self._frozen: list[str] = []
 
     def kill(self, part: str) -> None:
@@ -97,11 +99,11 @@ class Parts:
         until(self._cluster.answers, "the API server")
 
     def _run(self, command: str, *arguments: str) -> None:
-        done = subprocess.run([self._cluster.folder / command, *arguments], capture_output=True, text=True, check=False)
+        done = subprocess.run([self._folder / command, *arguments], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def lost(case: str, service: Installed, load: Load, seconds: float = 90, **figures: float) -> set[str]:
+def lost(case: str, service: Installed, load: Load, seconds: float = 90, **figures: Any) -> set[str]:
     """Which acknowledged predictions are not in PostgreSQL, perhaps a little later; told with the case's other figures."""
     asked, ends = set(load.answered), time.monotonic() + seconds
     while (left := asked - service.stored(asked)) and time.monotonic() < ends:
