@@ -117,6 +117,7 @@ def own_names(lines: str, folder: Path) -> str:
 
 
 def surroundings(cluster: Cluster, folder: Path) -> dict[str, str]:
-    """The cluster's, with an installation folder of its own and nothing that earlier stages of this session left."""
-    kept = {name: value for name, value in cluster.environment.items() if not name.startswith(("AWS_", "EVENKEEL_", "PREFECT_"))}
+    """The cluster's, with an installation folder of its own and nothing that earlier stages, or a `make` around this, left."""
+    left = ("AWS_", "EVENKEEL_", "PREFECT_", "MAKE", "MFLAGS")
+    kept = {name: value for name, value in cluster.environment.items() if not name.startswith(left)}
     return kept | {"EVENKEEL_HOME": str(folder / "home"), "DOCKER": os.environ.get("DOCKER", "docker")}
