@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.figures import Checks
 
-CHECKS = Checks("rendered")
+CHECKS = Checks("rendered", "tests/chart/")
 
 
 @pytest.fixture(scope="session")

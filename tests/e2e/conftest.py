@@ -25,7 +25,7 @@ SHARED = "TEST_SHARED"
 
 
 VERB_SECONDS = 300.0  # of verbs that succeed; what fails is said long before
-CHECKS = Checks("installed")
+CHECKS = Checks("installed", "tests/e2e/test_chart_")
 
 
 @pytest.fixture(scope="session")
@@ -137,8 +137,7 @@ def named_cluster() -> Cluster | None:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Count the checks of the charts."""
-    if "test_chart_" in report.nodeid:
-        CHECKS.count(report)
+    CHECKS.count(report)
 
 
 def pytest_sessionfinish() -> None:

@@ -28,18 +28,21 @@ def tell(measure: str, case: str, *, day: date | None = None, folder: str = FOLD
 
 
 class Checks:
-    """The checks of the charts, counted as they end.
+    """The checks of the charts, counted as they end; a session with workers tells every report to every counter.
 
     Args:
         case: Which of them, such as `rendered`.
+        beginning: Of the ids of the tests that count.
     """
 
-    def __init__(self, case: str) -> None:
-        self._case, self._held, self._broken = case, 0, 0
+    def __init__(self, case: str, beginning: str) -> None:
+        self._case, self._beginning, self._held, self._broken = case, beginning, 0, 0
         self._files: set[str] = set()
 
     def count(self, report: pytest.TestReport) -> None:
-        """One phase of one test; what is skipped counts for nothing."""
+        """One phase of one test; what is skipped, or no check of this case, counts for nothing."""
+        if not report.nodeid.startswith(self._beginning):
+            return
         self._held += report.when == "call" and report.passed
         self._broken += report.failed
         if not report.skipped:

@@ -103,9 +103,11 @@ def test_tell__leaves_nothing_where_nobody_asked_for_it(tmp_path: Path, monkeypa
 
 def test_checks__count_what_held_and_what_broke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leaving, "tell", functools.partial(tell, folder=str(tmp_path)))
-    checks = Checks("installed")
+    checks = Checks("installed", "tests/e2e/test_chart_")
     for when, outcome in [("setup", "passed"), ("call", "passed"), ("call", "skipped"), ("call", "failed"), ("setup", "failed")]:
         checks.count(pytest.TestReport(f"tests/e2e/test_chart_{outcome}.py::test_x", ("", 0, ""), {}, outcome, None, when))
+    for other in ("tests/chart/test_values.py::test_chart__x", "tests/e2e/test_canary.py::test_x"):
+        checks.count(pytest.TestReport(other, ("", 0, ""), {}, "passed", None, "call"))
     checks.tell()
 
     (charts,) = lines(taken(tmp_path, {}))
