@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from model_code.models.network import Shape, Weights
 from model_code.models.trees import INPUT, IR_VERSION, OPSET, OUTPUT
+
+if TYPE_CHECKING:
+    from model_code.models.lstm import Scaling
 
 
 @dataclass
@@ -31,7 +34,9 @@ class _Graph:
         return gives
 
 
-def network_onnx(shape: Shape, weights: Weights, scaling: Any, inside: list[int], outside: list[int], farthest: float) -> bytes:
+def network_onnx(
+    shape: Shape, weights: Weights, scaling: "Scaling", inside: list[int], outside: list[int], farthest: float
+) -> bytes:
     """An ONNX model: float32 `features` (n, k) -> float32 `prediction` (n, 1). The same weights give the same bytes.
 
     Args:
@@ -55,7 +60,10 @@ def network_onnx(shape: Shape, weights: Weights, scaling: Any, inside: list[int]
         known = graph.node("Concat", [known, _pairs(graph, values, marks, outside, "others")], "known", axis=1)
     hidden = graph.node("Tanh", [_dense(graph, known, weights[3], weights[4], "hidden")], "active")
     told = _dense(graph, hidden, weights[5], weights[6], "told")
-    (_probability if shape.logistic else _in_unit)(graph, told, scaling)
+    if shape.logistic:
+        _probability(graph, told)
+    else:
+        _in_unit(graph, told, scaling)
     made = helper.make_graph(
         graph.nodes,
         "network",
@@ -69,7 +77,7 @@ def network_onnx(shape: Shape, weights: Weights, scaling: Any, inside: list[int]
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _scaled(graph: _Graph, scaling: Any, farthest: float) -> tuple[str, str]:
+def _scaled(graph: _Graph, scaling: "Scaling", farthest: float) -> tuple[str, str]:
     """Standardised values (n, k) and marks of what is not known (n, k); in double precision until the end, as the model does."""
     from onnx import TensorProto
 
@@ -119,7 +127,7 @@ def _dense(graph: _Graph, given: str, kernel: Any, bias: Any, name: str) -> str:
     return graph.node("Gemm", [given, *constants], name)
 
 
-def _in_unit(graph: _Graph, told: str, scaling: Any) -> None:
+def _in_unit(graph: _Graph, told: str, scaling: "Scaling") -> None:
     """From standard deviations to the target's unit."""
     from onnx import TensorProto
 
@@ -129,7 +137,7 @@ def _in_unit(graph: _Graph, told: str, scaling: Any) -> None:
     graph.node("Cast", ["unit"], OUTPUT, to=TensorProto.FLOAT)
 
 
-def _probability(graph: _Graph, told: str, _scaling: Any) -> None:
+def _probability(graph: _Graph, told: str) -> None:
     """The logistic function, spelt out: ONNX Runtime's own is too coarse for small probabilities."""
     graph.node("Neg", [told], "negated")
     graph.node("Exp", ["negated"], "odds")

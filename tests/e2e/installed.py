@@ -53,18 +53,8 @@ class Installed:
 
     def apply(self, values: dict[str, Any]) -> None:
         """Upgrade to these values; as the Helm target does, what an autoscaler or a test owned becomes the release's again."""
-        command = [
-            "upgrade",
-            self.name,
-            str(CHART),
-            "--install",
-            "--force-conflicts",
-            "--wait",
-            "--timeout",
-            "180s",
-            "--values",
-            "-",
-        ]
+        command = ["upgrade", self.name, str(CHART), "--install", "--force-conflicts"]
+        command += ["--wait", "--timeout", "180s", "--values", "-"]
         self.cluster.helm(*command, given=yaml.safe_dump(values))
 
     def values(self, number: int) -> dict[str, object]:
