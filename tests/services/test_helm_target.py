@@ -142,6 +142,27 @@ def test_rollback__returns_to_the_revision_before_once(stand: Stand) -> None:
     assert [each.version for each in stand.target.history(LOAD)] == ["1", "2", "1"]
 
 
+def test_rollback__of_what_was_never_deployed_says_what_to_do(stand: Stand) -> None:
+    with pytest.raises(RolloutError, match="there is no release load in namespace models") as refused:
+        stand.target.rollback(LOAD, timeout=5)
+
+    assert "make deploy" in refused.value.hint
+
+
+def test_rollback__looks_at_the_history_once_before_it_acts(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand.deployed(FIRST)
+    stand.deployed(SECOND)
+    stand.point_at(FIRST)
+    releases, done = stand.releases, list[str]()
+    history, rollback = releases.history, releases.rollback
+    monkeypatch.setattr(releases, "history", lambda release: done.append("history") or history(release))
+    monkeypatch.setattr(releases, "rollback", lambda *given, **more: done.append("rollback") or rollback(*given, **more))
+
+    stand.target.rollback(LOAD, timeout=5)
+
+    assert done[:2] == ["history", "rollback"]
+
+
 def test_rollback__that_was_killed_is_done_when_it_is_asked_for_again(stand: Stand) -> None:
     stand.deployed(FIRST)
     stand.deployed(SECOND)

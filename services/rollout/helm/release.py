@@ -14,7 +14,7 @@ from services.rollout.cluster.trouble import Seen
 from services.rollout.cluster.values import operators_of, read_values
 from services.rollout.cluster.vigil import Vigil
 from services.rollout.cluster.waiting import pending_after
-from services.rollout.helm.history import Revisions
+from services.rollout.helm.history import History, Revisions
 from services.rollout.helm.note import described
 from services.rollout.helm.program import Helm, Recorded
 
@@ -41,7 +41,7 @@ class HelmRelease:
         Raises:
             RolloutError: It cannot be brought back.
         """
-        held = self.revisions.settle()
+        held = self.revisions.settle().held
         return Plan.of(self._helm.values(self.name) if held else {}), held
 
     def required(self) -> tuple[Plan, Recorded]:
@@ -52,11 +52,15 @@ class HelmRelease:
         """
         plan, held = self.settled()
         if plan is None or held is None:
-            raise RolloutError(
-                f"there is no release {self.name} in namespace {self._cluster.namespace}",
-                hint="deploy a version first: make deploy TARGET=helm USECASE=… IMAGE=…",
-            )
+            raise self.absent()
         return plan, held
+
+    def absent(self) -> RolloutError:
+        """What to say where there has to be a release, and is none."""
+        return RolloutError(
+            f"there is no release {self.name} in namespace {self._cluster.namespace}",
+            hint="deploy a version first: make deploy TARGET=helm USECASE=… IMAGE=…",
+        )
 
     def bring(self, plan: Plan, held: Recorded | None, verb: str, timeout: float | None) -> None:
         """Upgrade to a plan, unless it is there; back to what held before where that fails.
@@ -80,13 +84,13 @@ class HelmRelease:
         if timeout is not None:
             self._until_ready(vigil, timeout - (time.monotonic() - began))
 
-    def return_to(self, revision: int, held: Recorded, timeout: float) -> None:
+    def return_to(self, revision: int, history: History, timeout: float) -> None:
         """`helm rollback` to an earlier revision; back to what held before where that fails.
 
         Raises:
             RolloutError: There is none to return to, or it was not ready in time.
         """
-        vigil = Vigil(self.live, self.revisions.to(revision))
+        vigil, held = Vigil(self.live, history.plan_of(revision)), history.held
         try:
             self._helm.rollback(self.name, revision, wait=timeout, look=lambda: self._look(vigil))
         except RolloutError as error:
@@ -121,7 +125,7 @@ class HelmRelease:
 
     def _unchanged(self, values: dict[str, Any], held: Recorded) -> bool:
         """Whether the newest revision holds, was given these values, and the cluster runs what it says."""
-        if self.revisions.newest() != held or held.chart != self._helm.chart() or self._helm.values(self.name) != values:
+        if self.revisions.read().newest != held or held.chart != self._helm.chart() or self._helm.values(self.name) != values:
             return False
         return not self.differences(held.revision, self.live.seen())
 
@@ -139,7 +143,7 @@ class HelmRelease:
             if held is None:
                 self._helm.uninstall(self.name)
                 return RolloutError(f"{why}; nothing is deployed, as before", hint=error.hint)
-            if self.revisions.newest() == held:  # refused before anything was changed
+            if self.revisions.read().newest == held:  # refused before anything was changed
                 return RolloutError(f"{why}; revision {held.revision} answers as before", hint=error.hint)
             self._helm.rollback(self.name, held.revision)
         except RolloutError as second:

@@ -8,6 +8,7 @@ from services.rollout.cluster.live import Live
 from services.rollout.cluster.plan import Plan
 from services.rollout.cluster.target import ClusterTarget
 from services.rollout.cluster.values import read_values
+from services.rollout.helm.history import origin_of
 from services.rollout.helm.program import Helm
 from services.rollout.helm.release import HelmRelease
 from services.rollout.pointed import difference, require_pointer
@@ -102,27 +103,29 @@ class HelmTarget(ClusterTarget):
         """`helm rollback` to a revision that held; one that was returned to already is only waited for."""
         with self.lock(usecase):
             release = self._release(usecase)
-            plan, held = release.required()
-            done = release.revisions.returned_to()
-            goal = revision or done or release.revisions.earlier()
+            history = release.revisions.settle()  # read once: each look at it is a tenth of a second of the rollback
+            held, done = history.held, history.returned_to()
+            if held is None:
+                raise release.absent()
+            goal = revision or done or history.earlier()
             if goal is None:
                 raise RolloutError(
                     f"{usecase} ran nothing else before", hint="the pointer goes back by `make rollback`, in a second"
                 )
-            if goal in (held.revision, release.revisions.origin(held), done):
-                release.bring(plan, held, "rollback", timeout)
+            if goal in (held.revision, origin_of(held), done):
+                release.bring(release.required()[0], held, "rollback", timeout)
             else:
-                release.return_to(goal, held, timeout)
+                release.return_to(goal, history, timeout)
             return self.status(usecase)
 
     def status(self, usecase: str) -> TargetStatus:
         """What helm, the cluster and the pointer say."""
         release = self._release(usecase)
-        newest, seen, route = release.revisions.newest(), release.live.seen(), release.live.route()
+        history, seen, route = release.revisions.read(), release.live.seen(), release.live.route()
         tracks = release.live.tracks(seen, route)
+        newest, held = history.newest, history.held
         if newest is None:
             return TargetStatus(target=self.name, usecase=usecase, tracks=tracks)
-        held = release.revisions.deployed()
         differs = release.differences((held or newest).revision, seen)
         stable = next((each for each in tracks if each.track == "stable"), None)
         pointed = difference(self._settings, usecase, stable.bundle if stable else None)
@@ -137,7 +140,7 @@ class HelmTarget(ClusterTarget):
 
     def history(self, usecase: str) -> tuple[Revision, ...]:
         """Helm's history, with what each revision ran."""
-        return self._release(usecase).revisions.told()
+        return self._release(usecase).revisions.read().told()
 
     def stop(self, usecase: str) -> None:
         """Uninstall the release; a claim with predictions stays."""
