@@ -22,7 +22,7 @@ CHARTS = {
 }
 ONLY_RENDERED = (
     "rendered alone, since one node without those parts cannot show it: spread over nodes and zones, CUDA in a pod, cert-manager, "
-    "`ReadWriteMany`, TLS by an existing Secret"
+    "`ReadWriteMany`"
 )
 
 

@@ -10,7 +10,8 @@ import pytest
 from services.build.engine import Engine
 from tests.e2e import stage
 from tests.e2e.cluster import Cluster, until
-from tests.e2e.platform import Platform
+from tests.e2e.encrypted import Certificate, encrypting
+from tests.e2e.platform import HOSTS, Platform
 
 # One image of two gigabytes is built and loaded; one cluster, so one after the other.
 pytestmark = [pytest.mark.full, pytest.mark.timeout(1500), pytest.mark.xdist_group("cluster")]
@@ -150,6 +151,25 @@ def test_monitoring__an_alert_reaches_the_bridge_with_its_token(platform: Platfo
     httpx.post(f"{ALERTMANAGER}/api/v2/alerts", json=[alert]).raise_for_status()
 
     until(lambda: platform.python("bridge", known).strip() == "1", "the alert at the bridge", seconds=240)
+
+
+def test_ingress__shows_the_certificate_of_the_secret_for_every_page(platform: Platform) -> None:
+    hosts = [platform.host(part) for part in HOSTS]
+    certificate = Certificate.of(*hosts)
+    platform.cluster.kubectl("apply", "-f", "-", given=certificate.secret())
+    with encrypting(platform.cluster) as encrypted:
+        platform.site = {"ingress": encrypted.values}
+        platform.upgrade()
+
+        for host in hosts:
+            until(lambda host=host: encrypted.answers(host, "/", certificate.believed), f"{host} by TLS", seconds=60)  # type: ignore[misc]
+            with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+                encrypted.ask(host, "/", Certificate.of(host).believed)
+            assert encrypted.ask(host, "/", certificate.believed, scheme="http").status_code == httpx.codes.NOT_FOUND
+
+    platform.site = {}
+    platform.upgrade()
+    platform.await_ingress()
 
 
 def test_release__uninstalled_leaves_only_its_claims(platform: Platform) -> None:
