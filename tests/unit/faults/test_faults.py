@@ -17,24 +17,9 @@ from model_code.faults.levels import LevelShift, alarmed, shifted_levels
 from model_code.faults.profile import ColumnProfile, learn_column
 from model_code.faults.thresholds import thresholds
 from model_code.usecase import UseCaseSpec
-from tests.unit.faults_panel import LEARNED, NAMES, NOW, START, ZONE, known, last, panel, panel_spec
+from tests.unit.faults.panel import LEARNED, NAMES, NOW, START, ZONE, known, last
 
 Change = Callable[[pd.DataFrame], None]
-
-
-@pytest.fixture(scope="module")
-def spec() -> UseCaseSpec:
-    return panel_spec()
-
-
-@pytest.fixture(scope="module")
-def loads() -> pd.DataFrame:
-    return panel()
-
-
-@pytest.fixture(scope="module")
-def profile(spec: UseCaseSpec, loads: pd.DataFrame) -> FaultProfile:
-    return learn(known(spec, loads), spec, LEARNED)
 
 
 def found_after(change: Change, profile: FaultProfile, spec: UseCaseSpec, loads: pd.DataFrame) -> tuple[DataFault, ...]:

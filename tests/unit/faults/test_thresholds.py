@@ -7,26 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from model_code.faults import FaultProfile, find_faults, learn, shifted_levels
+from model_code.faults import FaultProfile, find_faults, shifted_levels
 from model_code.faults.filters import KINDS
 from model_code.faults.thresholds import FILE, KeptThresholds, thresholds, thresholds_of_before
 from model_code.usecase import UseCaseSpec
-from tests.unit.faults_panel import LEARNED, NOW, known, last, panel, panel_spec
-
-
-@pytest.fixture(scope="module")
-def spec() -> UseCaseSpec:
-    return panel_spec()
-
-
-@pytest.fixture(scope="module")
-def loads() -> pd.DataFrame:
-    return panel()
-
-
-@pytest.fixture(scope="module")
-def profile(spec: UseCaseSpec, loads: pd.DataFrame) -> FaultProfile:
-    return learn(known(spec, loads), spec, LEARNED)
+from tests.unit.faults.panel import LEARNED, NOW, known, last
 
 
 def stricter(kept: KeptThresholds, times: float) -> KeptThresholds:
@@ -74,12 +59,12 @@ def test_fault_profile__of_before_is_judged_by_this_versions_thresholds_and_a_lo
 
 
 def test_thresholds__were_fixed_on_the_registration_as_it_is() -> None:
-    file = Path(__file__).parents[2] / "benchmarks" / "drift" / "registration.json"
+    file = Path(__file__).parents[3] / "benchmarks" / "drift" / "registration.json"
     assert thresholds().registration == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def test_registration__scores_other_areas_and_other_years_than_it_calibrates_on() -> None:
-    told = json.loads((Path(__file__).parents[2] / "benchmarks" / "drift" / "registration.json").read_text())
+    told = json.loads((Path(__file__).parents[3] / "benchmarks" / "drift" / "registration.json").read_text())
     areas, years = (
         {role: {value for part in told[role] for value in pick(part)} for role in ("calibration", "scoring")}
         for pick in (lambda part: part["areas"], lambda part: [day for pair in part["years"] for day in pair])
