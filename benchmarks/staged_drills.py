@@ -51,5 +51,6 @@ def _run(name: str, seed: int, folder: str) -> tuple[int, list[str]]:
             told, _ = running.communicate()
         except BaseException:
             running.terminate()  # it ends its stack; left alone it would play on
+            running.communicate()  # read to its end: by a closed pipe its last words would end it before its stack
             raise
     return running.returncode, told.splitlines()

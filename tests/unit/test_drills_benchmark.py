@@ -1,6 +1,8 @@
 """The drills' benchmark: what is played again, what counts as played by the code of now, and what the table says of it."""
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -135,3 +137,22 @@ def test_play_staged__one_that_stops_by_itself_is_told_and_has_no_outcome(
     monkeypatch.setenv("EVENKEEL_SCRAPE_SECONDS", "often")
     assert list(play_staged([("bad_release", 1)])) == []
     assert "bad_release/1 stopped with 2: " in capsys.readouterr().out
+
+
+def test_play_staged__interrupted_lets_the_drill_end_what_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = tmp_path / "python"
+    ended = tmp_path / "ended"
+    slow.write_text(
+        f"#!/bin/sh\ntrap 'sleep 0.5; echo ending the stack; echo yes > {ended}; exit 130' TERM\n"
+        f"kill -USR1 {os.getpid()}\nwhile :; do sleep 0.05; done\n"
+    )
+    slow.chmod(0o755)
+    monkeypatch.setattr("benchmarks.staged_drills.sys.executable", str(slow))
+    before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            list(play_staged([("bad_release", 1)]))
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+    assert ended.read_text() == "yes\n"
