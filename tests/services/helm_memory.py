@@ -18,6 +18,7 @@ class Releases(Rendering):
         memory: The namespace.
         kept: Each revision with its values, oldest first.
         before: Called before anything is applied.
+        looks: How often the history was read.
     """
 
     def __init__(self, memory: Memory) -> None:
@@ -25,9 +26,11 @@ class Releases(Rendering):
         self.memory = memory
         self.kept: list[tuple[Recorded, dict[str, Any]]] = []
         self.before: Callable[[], None] = lambda: None
+        self.looks = 0
         self._applied: set[str] = set()
 
     def history(self, release: str) -> list[Recorded]:
+        self.looks += 1
         return [recorded for recorded, _ in self.kept]
 
     def values(self, release: str, revision: int | None = None) -> dict[str, Any]:
