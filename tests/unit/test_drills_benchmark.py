@@ -140,19 +140,27 @@ def test_play_staged__one_that_stops_by_itself_is_told_and_has_no_outcome(
 
 
 def test_play_staged__interrupted_lets_the_drill_end_what_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is interrupted by a signal that is ignored by default, sent until it is heard: one alone can fall between two reads."""
     slow = tmp_path / "python"
     ended = tmp_path / "ended"
     slow.write_text(
         f"#!/bin/sh\ntrap 'sleep 0.5; echo ending the stack; echo yes > {ended}; exit 130' TERM\n"
-        f"kill -USR1 {os.getpid()}\nwhile :; do sleep 0.05; done\n"
+        "head -c 200000 /dev/zero\n"  # more than a pipe holds: once it is out, the drill is being read
+        f"while kill -URG {os.getpid()}; do sleep 0.05; done\n"
     )
     slow.chmod(0o755)
     monkeypatch.setattr("benchmarks.staged_drills.sys.executable", str(slow))
-    before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
+    interrupts = iter([KeyboardInterrupt()])
+
+    def interrupt_once(*_: object) -> None:
+        for interrupt in interrupts:
+            raise interrupt
+
+    before = signal.signal(signal.SIGURG, interrupt_once)
     try:
         with pytest.raises(KeyboardInterrupt):
             list(play_staged([("bad_release", 1)]))
     finally:
-        signal.signal(signal.SIGUSR1, before)
+        signal.signal(signal.SIGURG, before)
 
     assert ended.read_text() == "yes\n"
