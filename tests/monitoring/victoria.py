@@ -50,11 +50,12 @@ def real_frames() -> dict[str, pd.DataFrame]:
 
 @dataclass(frozen=True)
 class Champion:
-    """A fitted model with its profile, and the interval of its backtest."""
+    """A fitted model with its profile, the interval of its backtest, and what the backtest scored."""
 
     model: Model
     profile: DriftProfile
     calibration: Calibration
+    backtested: pd.DataFrame
 
     def answers(self, cases: Cases, truth: pd.DataFrame) -> pd.DataFrame:
         """Scored rows, as production would have them."""
@@ -109,7 +110,7 @@ class Year:
         profile = calibrate(per_series(walked, spec), told, spec, SEED)
         residual = (walked["truth"] - walked["value"]).to_numpy(float)
         calibration = Calibration.fit(spec.interval, walked["step"].to_numpy(), residual, walked["value"].to_numpy(float))
-        return Champion(fit(self.usecase, candidate, self.cases, history, released, SEED), profile, calibration)
+        return Champion(fit(self.usecase, candidate, self.cases, history, released, SEED), profile, calibration, walked)
 
 
 def _scaled(year: Year, factor: float) -> KnownHistory:
