@@ -92,6 +92,11 @@ class Bundle:
         """The plain bundle that answers for an entity; the base where none is told."""
         return self
 
+    @cached_property
+    def rows_together(self) -> int:
+        """Up to how many rows at once are answered as each alone, to the last bit; 1 where that is not known."""
+        return self.engine.rows_together
+
     def require_native(self) -> None:
         """Load what else it answers with than the ONNX form.
 

@@ -55,6 +55,11 @@ class CompositeBundle(Bundle):
         """The part that answers for an entity; the base where none is told."""
         return self._base if entity is None else self._routed.get(entity, self._base)
 
+    @cached_property
+    def rows_together(self) -> int:
+        """Of the part that takes the fewest; see `Bundle.rows_together`."""
+        return min(part.rows_together for part in self.parts.values())
+
     def require_native(self) -> None:
         """Load the native model of each part; see `Bundle.require_native`."""
         for part in self.parts.values():

@@ -16,14 +16,18 @@ class Engine:
     answers single rows starts without it.
     """
 
-    def __init__(self, load: Callable[[], Model], onnx: OnnxModel | None, onnx_max_rows: int = 0) -> None:
+    def __init__(
+        self, load: Callable[[], Model], onnx: OnnxModel | None, onnx_max_rows: int = 0, *, rows_together: int = 1
+    ) -> None:
         """Take both forms.
 
         Args:
             load: Loads and checks the native model.
             onnx: The ONNX form, where there is one.
             onnx_max_rows: How many rows at once it answers; the family says so, see `Model.onnx_max_rows`.
+            rows_together: Up to how many rows at once it answers each as it would alone, to the last bit.
         """
+        self.rows_together = min(rows_together, onnx_max_rows) if onnx is not None else 1
         self._load, self._onnx, self._max_rows = load, onnx, onnx_max_rows
         self._lock = threading.Lock()
         self._native: Model | None = None

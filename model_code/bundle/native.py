@@ -1,6 +1,7 @@
 """The model of a bundle in its native format: loaded at once or later, and checked either way."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from model_code.bundle.answers import Answering, PredictMatrix
 from model_code.bundle.golden import TOLERANCE, Golden
 from model_code.bundle.manifest import GOLDEN, MODEL_FOLDER, Manifest
 from model_code.bundle.reading import check_hash, understood
+from model_code.bundle.together import rows_together
 from model_code.errors import BundleError
 from model_code.models import Model, family_class
 
@@ -46,6 +48,10 @@ class NativeModel:
         agree("feature_columns", manifest.feature_columns, model.columns)
         self.check(model.predict_matrix, TOLERANCE)
         return model
+
+    def rows_together(self, predict: PredictMatrix) -> int:
+        """Up to how many rows at once are answered as each alone, see `together`."""
+        return rows_together(partial(self.answering.answer, predict), *self.requests)
 
     def check(self, predict: PredictMatrix, tolerance: float) -> None:
         """Compare what answers with the golden answers.

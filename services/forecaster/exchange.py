@@ -47,6 +47,11 @@ class Exchange:
         self._scope, self._receive, self._send = scope, receive, send
         self._whole: Callable[[int, Headers, bytes], bool] | None = scope.get(WHOLE)
 
+    @property
+    def driven(self) -> bool:
+        """Whether the server drives the answer itself, outside of a task; see `wire`."""
+        return self._whole is not None
+
     def header(self, name: bytes) -> bytes | None:
         """The value of a header (lower case); None where it is not there."""
         for key, value in self.headers:

@@ -15,6 +15,7 @@ from model_code.kept.record import Kept
 from model_code.usecase import UseCaseSpec
 from services.forecaster.dividing import Dividing, parts_of
 from services.forecaster.problems import TooManyRows, WrongField
+from services.forecaster.turns import Turn
 from services.forecaster.watcher import Serving
 from services.keeping.keeper import Keeper
 
@@ -34,6 +35,7 @@ class Question:
         origin: When the forecast is made, microseconds since the epoch; None where not told.
         arrived: `time.perf_counter_ns()` at the request's head.
         first_row: Number of the first row within the request, where it comes in chunks.
+        driven: Whether the server itself drives the request, so that it can wait for its turn to end, see `turns`.
     """
 
     route: str
@@ -45,6 +47,7 @@ class Question:
     origin: int | None
     arrived: int
     first_row: int = 0
+    driven: bool = False
 
 
 class Handler:
@@ -62,6 +65,7 @@ class Handler:
         self._clock = clock
         self._count = count
         self._idle = threads
+        self._turn = Turn()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="predict")
 
     async def answer(self, question: Question, serving: Serving) -> Predicted:
@@ -73,7 +77,10 @@ class Handler:
             StoreError: The predictions could not be kept; there is no answer then.
         """
         serving.bundle.check_ranges(question.matrix)
-        if len(question.matrix) <= INLINE_ROWS:
+        rows = len(question.matrix)
+        if question.driven and 1 < serving.bundle.rows_together >= rows:
+            predicted = await self._turn.place(question, serving.bundle)
+        elif rows <= INLINE_ROWS:
             predicted = serving.bundle.predict_rows(question.matrix, question.lead, question.entity)
         else:
             predicted = await self._predict_in_thread(question, serving)

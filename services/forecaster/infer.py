@@ -136,6 +136,7 @@ def question_of(
         entity=entities,
         origin=origin_of(origin[0], spec, running.present()) if isinstance(origin, list) and origin else None,
         arrived=exchange.arrived,
+        driven=exchange.driven,
     )
 
 

@@ -48,6 +48,7 @@ async def answer_predict(exchange: Exchange, running: Running, asker: str) -> No
         entity=request.entity,
         origin=None if request.origin is None else origin_of(request.origin, spec, running.present()),
         arrived=exchange.arrived,
+        driven=exchange.driven,
     )
     try:
         predicted = await running.handler.answer(question, serving)

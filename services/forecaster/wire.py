@@ -6,6 +6,7 @@ another turn of the loop cost a tenth of such a request. Where it has to wait af
 
 import asyncio
 from collections.abc import Coroutine, Generator
+from functools import partial
 from typing import Any, cast
 
 from uvicorn._types import ASGI3Application
@@ -14,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from services.forecaster.extensions import CLOSE, WHOLE
 from services.forecaster.identity import new_id
 from services.forecaster.problems import NoHttp, problem_of
+from services.forecaster.turns import Place
 
 HOT = "/predict"
 HOT_END = "/infer"
@@ -216,6 +218,9 @@ class ShortHttp(HttpToolsProtocol):
         try:
             waits_for = coroutine.send(None)
         except StopIteration:
+            return
+        if isinstance(waits_for, Place):
+            waits_for.go_on = partial(self._answer, coroutine)
             return
         task = self.loop.create_task(_resume(coroutine, waits_for))
         task.add_done_callback(self.tasks.discard)

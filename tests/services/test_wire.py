@@ -5,6 +5,7 @@ import gc
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from uvicorn.server import ServerState
 
 from services.forecaster.exchange import JSON, Exchange
 from services.forecaster.wire import ShortHttp
-from tests.services.conftest import Served
+from tests.services.conftest import Served, make_known
 
 ROW = {"rows": [[50.0, 50.0]], "lead": [0]}
 
@@ -102,6 +103,36 @@ def test_pipeline__is_answered_in_order(line: Line, sizes: tuple[int, ...]) -> N
         status, headers, told = line.answer()
         assert (status, headers["x-request-id"]) == (200, f"line-{place}")
         assert len(told["value"]) == size  # type: ignore[arg-type]
+
+
+def test_requests__that_arrive_at_once_are_each_answered_as_alone_and_kept(served: Served) -> None:
+    served.point_at(make_known(served.place, "3", "xgboost"))
+    port = int(served.target.url.rpartition(":")[2])
+    with ExitStack() as stack:
+        lines = [Line(stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))) for _ in range(24)]
+        asked_for = [{"rows": [[50.0 + 0.25 * place, 50.0]], "lead": [place % 4]} for place in range(len(lines))]
+        asked_for[7] = {"rows": [[50.0, 50.0]], "lead": [99]}
+
+        for round in range(3):
+            for place, line in enumerate(lines):
+                line.send(asked(asked_for[place], f"x-request-id: burst-{round}-{place}"))
+            told = [line.answer() for line in lines]
+
+        alone = []
+        for place, line in enumerate(lines):
+            line.send(asked(asked_for[place]))
+            alone.append(line.answer())
+
+    assert [status for status, _, _ in told] == [422 if place == 7 else 200 for place in range(len(lines))]
+    for place, ((_, headers, together), (_, _, single)) in enumerate(zip(told, alone, strict=True)):
+        assert headers["x-request-id"] == f"burst-2-{place}"
+        assert [together.get(name) for name in ("value", "lower", "upper")] == [
+            single.get(name) for name in ("value", "lower", "upper")
+        ]
+    assert len({str(together["value"]) for place, (_, _, together) in enumerate(told) if place != 7}) > 5
+    for place in (0, 6, 8, 23):
+        (kept,) = served.stored(f"burst-2-{place}", 1)
+        assert [kept.value] == told[place][2]["value"]
 
 
 @pytest.mark.parametrize("cut", [10, 60, 200, -5])
