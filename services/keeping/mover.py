@@ -25,7 +25,7 @@ from services.keeping.spool_folder import SpoolFolder
 
 LOCK = "mover.lock"
 IDLE_SECONDS = 0.2
-LAST_LOOKS = 2  # a parent that dies may close our standard input before it lets go of its segment
+LAST_LOOKS = 3  # in vain, after the parent's end: it may close our standard input before it lets go of its segment
 LOCK_SECONDS = 2.0  # keepers look at the lock for a moment, to see whether a mover is there
 NICENESS = 5  # answers come first where cores are short; at a quarter of their weight it still keeps up
 SLOWEST_SECONDS = 5.0  # between two attempts while the store is down
@@ -68,11 +68,12 @@ def _move(folder: SpoolFolder, parent: Parent, url: str) -> int:
     moving = Moving(folder, sink)
     report = MoverReport(folder.path)
     gc.freeze()
-    pause, idle = IDLE_SECONDS, 0
+    pause, last_looks = IDLE_SECONDS, 0
     try:
         while True:
+            alone = parent.gone  # before the look: what it held to its end may only be seen afterwards
             try:
-                idle = 0 if moving.move_all() else idle + 1
+                last_looks = last_looks + 1 if not moving.move_all() and alone else 0
             except (StoreError, OSError) as error:
                 report.store_is_down(str(error), moving.moved)
                 if parent.gone:
@@ -80,7 +81,7 @@ def _move(folder: SpoolFolder, parent: Parent, url: str) -> int:
                 pause = min(pause * 2, SLOWEST_SECONDS)
             else:
                 report.store_is_up(moving.moved)
-                if parent.gone and idle >= LAST_LOOKS:
+                if last_looks >= LAST_LOOKS:
                     return 0
                 pause = IDLE_SECONDS
             parent.wait(pause)

@@ -1,3 +1,4 @@
+import fcntl
 import os
 import random
 import struct
@@ -12,6 +13,7 @@ import psutil
 
 from model_code.kept.frames import frame
 from model_code.kept.record import encode
+from services.keeping.mover import _move
 from services.keeping.segment import Segment
 from services.keeping.sink import program_environment
 from services.keeping.spool import SpoolKeeper
@@ -164,6 +166,32 @@ def test_mover__ends_after_its_parent_and_moves_what_was_left(tmp_path):
     wait_until(lambda: not movers(folder))
     assert_all_are_stored(acknowledged, url, unacknowledged=1)
     assert SpoolFolder(folder).survey().segments == ()
+
+
+class Leaving:
+    """A parent that ends while the mover has had nothing to do for long, and lets go of its segment a look later."""
+
+    def __init__(self, segment):
+        self.gone, self._waits, self._segment = False, 0, segment
+
+    def wait(self, seconds):
+        self._waits += 1
+        self.gone = self._waits >= 5
+        if self._waits == 6:
+            os.close(self._segment)
+
+
+def test_mover__looks_again_after_its_parent_s_end_however_idle_it_was(tmp_path):
+    url, folder = f"sqlite:///{tmp_path / 'state.db'}", SpoolFolder(tmp_path / "spool")
+    path = folder.path / "00000000000000000001-1-0.open"
+    path.write_bytes(frame(encode(record("last"))))
+    segment = os.open(path, os.O_WRONLY)
+    fcntl.flock(segment, fcntl.LOCK_EX)
+
+    assert _move(folder, Leaving(segment), url) == 0
+
+    assert request_ids(url) == ["last"]
+    assert folder.survey().segments == ()
 
 
 def test_spool__a_full_disk_is_refused_and_taken_up_again(tmp_path):
