@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from model_code.bundle import Bundle, Predicted
-from model_code.errors import EvenkeelError
 
 if TYPE_CHECKING:
     from services.forecaster.handler import Question
@@ -108,7 +107,7 @@ def _ask(places: list[Place]) -> None:
     entity = None if questions[0].entity is None else [name for question in questions for name in question.entity or ()]
     try:
         predicted = places[0].bundle.predict_rows(matrix, np.concatenate(leads) if leads else None, entity)
-    except EvenkeelError:  # somebody's: each finds out for itself
+    except Exception:  # noqa: BLE001  # somebody's, whatever it is: each finds out for itself, and nobody is left waiting
         for place in places:
             place.alone()
         return
