@@ -102,10 +102,10 @@ def _ask(places: list[Place]) -> None:
         places[0].alone()
         return
     questions = [place.question for place in places]
-    matrix = np.concatenate([question.matrix for question in questions])
     leads = [question.lead for question in questions if question.lead is not None]
     entity = None if questions[0].entity is None else [name for question in questions for name in question.entity or ()]
     try:
+        matrix = np.concatenate([question.matrix for question in questions])
         predicted = places[0].bundle.predict_rows(matrix, np.concatenate(leads) if leads else None, entity)
     except Exception:  # noqa: BLE001  # somebody's, whatever it is: each finds out for itself, and nobody is left waiting
         for place in places:
