@@ -50,6 +50,11 @@ def holds(stand: Stand) -> None:
     assert stand.model().bundle == stand.first.bundle
 
 
+def all_pods(cluster: Cluster) -> list[dict[str, Any]]:
+    """Of the whole namespace, those that are about to end too."""
+    return list(json.loads(cluster.kubectl("get", "pods", "-o", "json"))["items"])
+
+
 def test_deploy__image_that_cannot_be_pulled_is_said_and_taken_back(stand: Stand) -> None:
     stand.deployed(stand.first)
 
@@ -78,6 +83,26 @@ def test_stage__quota_that_is_exceeded_is_said(stand: Stand, cluster: Cluster) -
     finally:
         cluster.kubectl("delete", "quota", "full")
 
+    holds(stand)
+
+
+def test_deploy__waits_for_room_that_its_own_old_pods_give(
+    stand: Stand, cluster: Cluster, other: Callable[[dict[str, Any]], HelmTarget]
+) -> None:
+    target = other({"replicas": 3})
+    stand.point_at(stand.first)
+    target.deploy(stand.first, timeout=TIMEOUT)
+    until(lambda: all("deletionTimestamp" not in pod["metadata"] for pod in all_pods(cluster)), "the end of older pods")
+    cluster.kubectl("create", "quota", "narrow", f"--hard=pods={len(all_pods(cluster)) + 1}")
+    until(lambda: json.loads(cluster.kubectl("get", "quota", "narrow", "-o", "json")).get("status"), "the quota")
+    try:
+        stand.point_at(stand.second)
+        found = target.deploy(stand.second, timeout=TIMEOUT)
+    finally:
+        cluster.kubectl("delete", "quota", "narrow")
+
+    assert [(each.track, each.version, each.ready_replicas) for each in found.tracks] == [("stable", "2", 3)]
+    stand.deployed(stand.first)
     holds(stand)
 
 

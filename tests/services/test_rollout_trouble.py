@@ -78,7 +78,7 @@ def test_trouble__is_said_with_what_to_do(
 
 @pytest.mark.parametrize(("message", "hint"), [(QUOTA, "ResourceQuota"), (SECURITY, "Pod Security")])
 def test_trouble__of_pods_that_are_not_admitted(message: str, hint: str) -> None:
-    found = trouble_of(deployment(**condition("ReplicaFailure", "True", message)), seen({}))
+    found = trouble_of(deployment(**condition("ReplicaFailure", "True", message)), seen(condition("Ready", "True", "")))
 
     assert found is not None
     assert message in found.what
@@ -98,6 +98,58 @@ def test_trouble__of_pods_that_are_not_admitted(message: str, hint: str) -> None
 )
 def test_trouble__is_none(status: dict[str, Any], events: tuple[tuple[str, str], ...], revision: str) -> None:
     assert trouble_of(deployment(), seen(status, *events, revision=revision)) is None
+
+
+def others(found: Seen, metadata: dict[str, Any], status: dict[str, Any]) -> Seen:
+    """The same with a second pod."""
+    pod = {"metadata": POD["metadata"] | {"name": "tiny-2", "uid": "other"} | metadata, "status": status}
+    return Seen([], found.replica_sets, [*found.pods, pod], found.events)
+
+
+ENDING = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
+ROOM = [condition("PodScheduled", "False", CPU), condition("Ready", "False", "")]
+FULL = condition("ReplicaFailure", "True", QUOTA)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "other"),
+    [({}, waiting("ContainerCreating", "")), (ENDING, condition("Ready", "False", ""))],
+    ids=["another starts", "another ends"],
+)
+@pytest.mark.parametrize(("status", "pod"), [({}, ROOM[0]), (FULL, ROOM[1])], ids=["node", "quota"])
+def test_trouble__of_want_of_room_is_none_while_room_comes(
+    status: dict[str, Any], pod: dict[str, Any], metadata: dict[str, Any], other: dict[str, Any]
+) -> None:
+    assert trouble_of(deployment(**status), others(seen(pod), metadata, other)) is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [ROOM[0], waiting("ImagePullBackOff", PULL), condition("Ready", "True", "")],
+    ids=["neither has room", "the other has trouble", "the other is ready"],
+)
+def test_trouble__of_want_of_room_is_said_where_none_comes(other: dict[str, Any]) -> None:
+    found = trouble_of(deployment(), others(seen(ROOM[0]), {}, other))
+
+    assert found is not None
+    assert "no node can take a pod" in found.what
+
+
+@pytest.mark.parametrize(
+    ("status", "pod", "what"),
+    [
+        (condition("ReplicaFailure", "True", SECURITY), condition("Ready", "False", ""), "PodSecurity"),
+        ({}, condition("PodScheduled", "False", AFFINITY), "node affinity"),
+        ({}, waiting("ImagePullBackOff", PULL), "cannot be pulled"),
+    ],
+)
+def test_trouble__that_room_does_not_mend_is_said_beside_pods_that_start(
+    status: dict[str, Any], pod: dict[str, Any], what: str
+) -> None:
+    found = trouble_of(deployment(**status), others(seen(pod), {}, waiting("ContainerCreating", "")))
+
+    assert found is not None
+    assert what in found.what
 
 
 def test_trouble__of_a_pod_that_is_about_to_end_is_none() -> None:

@@ -1,7 +1,7 @@
 """What keeps a Deployment's pods from being ready, read from what the cluster tells of them."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,11 +20,13 @@ class Trouble:
         what: In words, with the cluster's own.
         hint: What to do about it.
         patience: Seconds for which it may be gone by itself; waiting longer is in vain.
+        room: Whether it is for want of room alone, which pods that end give.
     """
 
     what: str
     hint: str
     patience: float
+    room: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,27 +48,46 @@ class Seen:
     def pods_of(self, deployment: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         """Its pods of the current revision that are not about to end."""
         wanted = _revision(deployment)
-        owners = {
-            each["metadata"]["uid"]
-            for each in self.replica_sets
-            if _revision(each) == wanted and _owner(each) == deployment["metadata"]["uid"]
-        }
-        return [pod for pod in self.pods if _owner(pod) in owners and "deletionTimestamp" not in pod["metadata"]]
+        return [
+            pod
+            for pod in self._owned(deployment, lambda each: _revision(each) == wanted)
+            if "deletionTimestamp" not in pod["metadata"]
+        ]
+
+    def ending_of(self, deployment: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """Its pods of any revision that are about to end."""
+        return [pod for pod in self._owned(deployment, lambda _: True) if "deletionTimestamp" in pod["metadata"]]
+
+    def _owned(self, deployment: Mapping[str, Any], counts: Callable[[Mapping[str, Any]], bool]) -> Iterator[Mapping[str, Any]]:
+        uid = deployment["metadata"]["uid"]
+        owners = {each["metadata"]["uid"] for each in self.replica_sets if _owner(each) == uid and counts(each)}
+        return (pod for pod in self.pods if _owner(pod) in owners)
 
 
 def trouble_of(deployment: Mapping[str, Any], seen: Seen) -> Trouble | None:
-    """The first trouble of a Deployment; None where there is none, or none that the cluster tells."""
-    refused = _condition(deployment, "ReplicaFailure")
-    if refused and refused["status"] == "True":
-        return _not_admitted(str(refused.get("message", refused.get("reason", ""))))
-    found = (_of_pod(pod, seen.events) for pod in seen.pods_of(deployment))
-    return next((trouble for trouble in found if trouble), None)
+    """The first trouble of a Deployment; None where there is none, or none that the cluster tells.
+
+    Want of room is none while pods of it end, or others of the same revision start: each of those takes the place of an old one.
+    """
+    pods = seen.pods_of(deployment)
+    of_pods = [_of_pod(pod, seen.events) for pod in pods]
+    starting = any(trouble is None and not is_ready(pod) for pod, trouble in zip(pods, of_pods, strict=True))
+    room_comes = starting or bool(seen.ending_of(deployment))
+    found = filter(None, [_of_all(deployment), *of_pods])
+    return next((trouble for trouble in found if not (trouble.room and room_comes)), None)
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:
     """Whether a pod answers."""
     ready = _condition(pod, "Ready")
     return ready is not None and ready["status"] == "True"
+
+
+def _of_all(deployment: Mapping[str, Any]) -> Trouble | None:
+    refused = _condition(deployment, "ReplicaFailure")
+    if refused is None or refused["status"] != "True":
+        return None
+    return _not_admitted(str(refused.get("message", refused.get("reason", ""))))
 
 
 def _of_pod(pod: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Trouble | None:
@@ -129,17 +150,18 @@ def _unschedulable(message: str) -> Trouble:
         hint = "no node has the labels that profile, nodeSelector or affinity ask for"
     else:
         hint = "add nodes, or lower replicas and resources in EVENKEEL_HELM_VALUES"
-    return Trouble(f"no node can take a pod: {message}", hint, 20.0)
+    return Trouble(f"no node can take a pod: {message}", hint, 20.0, room=bool(lacking))
 
 
 def _not_admitted(message: str) -> Trouble:
-    if "exceeded quota" in message:
+    full = "exceeded quota" in message
+    if full:
         hint = "raise the namespace's ResourceQuota, or lower replicas and resources in EVENKEEL_HELM_VALUES"
     elif "violates PodSecurity" in message:
         hint = "the namespace's Pod Security level refuses it"
     else:
         hint = ""
-    return Trouble(f"the cluster makes no pods: {message}", hint, 8.0)
+    return Trouble(f"the cluster makes no pods: {message}", hint, 8.0, room=full)
 
 
 def _secret_hint(message: str) -> str:
