@@ -11,7 +11,7 @@ import httpx
 import psutil
 
 from model_code.settings import Settings
-from services.forecaster.__main__ import environment
+from services.forecaster.command import environment
 
 QUESTION = {"rows": [[50.0, 50.0]], "lead": [0]}
 

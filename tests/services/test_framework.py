@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from services.forecaster.__main__ import environment
+from services.forecaster.command import environment
 from tests.conftest import free_port
 from tests.services import tiny
 from tests.services.conftest import Served

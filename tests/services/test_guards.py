@@ -14,7 +14,7 @@ import pytest
 
 from model_code.errors import ConfigurationError
 from model_code.settings import Settings
-from services.forecaster.__main__ import check_keys
+from services.forecaster.command import check_keys
 from services.forecaster.keys import Key, Keys, main
 from services.forecaster.problems import TooManyRequests, Unauthorized
 from tests.conftest import free_port

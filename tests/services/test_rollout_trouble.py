@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.rollout.cluster.trouble import Seen, trouble_of
+from services.rollout.cluster.trouble import ROOM_SECONDS, Seen, trouble_of
 
 POD: dict[str, Any] = {"metadata": {"name": "tiny-1", "uid": "pod", "ownerReferences": [{"uid": "set", "controller": True}]}}
 GPU = (
@@ -124,15 +124,16 @@ def test_trouble__of_want_of_room_is_none_while_room_comes(
 
 
 @pytest.mark.parametrize(
-    "other",
-    [ROOM[0], waiting("ImagePullBackOff", PULL), condition("Ready", "True", "")],
+    ("other", "patience"),
+    [(ROOM[0], 20.0), (waiting("ImagePullBackOff", PULL), 20.0), (condition("Ready", "True", ""), ROOM_SECONDS)],
     ids=["neither has room", "the other has trouble", "the other is ready"],
 )
-def test_trouble__of_want_of_room_is_said_where_none_comes(other: dict[str, Any]) -> None:
+def test_trouble__of_want_of_room_is_said_where_none_comes(other: dict[str, Any], patience: float) -> None:
     found = trouble_of(deployment(), others(seen(ROOM[0]), {}, other))
 
     assert found is not None
     assert "no node can take a pod" in found.what
+    assert found.patience == patience
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 IMAGE = {"ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ErrImagePull"}
 NODE_COMES = {"TriggeredScaleUp", "Nominated"}  # said by autoscalers of nodes
 BUSY_SECONDS = 90.0  # a node that is short of time mounts late
+ROOM_SECONDS = 120.0  # until the cluster tries again to make a pod, which it does ever more seldom
 RESTARTS = 2  # of a container, before it counts as crashing
 REVISION = "deployment.kubernetes.io/revision"
 
@@ -68,13 +69,17 @@ def trouble_of(deployment: Mapping[str, Any], seen: Seen) -> Trouble | None:
     """The first trouble of a Deployment; None where there is none, or none that the cluster tells.
 
     Want of room is none while pods of it end, or others of the same revision start: each of those takes the place of an old one.
+    Where some have done so, there is more patience with it.
     """
     pods = seen.pods_of(deployment)
     of_pods = [_of_pod(pod, seen.events) for pod in pods]
     starting = any(trouble is None and not is_ready(pod) for pod, trouble in zip(pods, of_pods, strict=True))
     room_comes = starting or bool(seen.ending_of(deployment))
     found = filter(None, [_of_all(deployment), *of_pods])
-    return next((trouble for trouble in found if not (trouble.room and room_comes)), None)
+    trouble = next((trouble for trouble in found if not (trouble.room and room_comes)), None)
+    if trouble and trouble.room and any(map(is_ready, pods)):
+        return replace(trouble, patience=ROOM_SECONDS)
+    return trouble
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from model_code.errors import InvalidRequest, NotReady, RolloutError
 from model_code.settings import Settings
 from model_code.usecase import UseCase
 from services.client import ForecastClient
-from services.forecaster.__main__ import environment
+from services.forecaster.command import environment
 from services.refusal import RETRY_SECONDS, is_refusal
 from services.rollout.local.process import ProcessFile, alone, end, start_recorded, tail
 from services.rollout.pointed import require_pointer

@@ -1,0 +1,51 @@
+"""The model service's command, as a container starts it."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+SERVE = [sys.executable, "-m", "services.forecaster", "--usecase", "none_of_that_name"]
+FIRST = [
+    "unshare",
+    "--fork",
+    "--pid",
+    "--kill-child",
+]  # as a container's first process, which signals without a handler do not reach
+
+
+@pytest.mark.parametrize("before", [[], FIRST], ids=["any process", "a container's first process"])
+def test_sigterm__ends_a_service_that_is_still_importing(before: list[str]) -> None:
+    if before and subprocess.run([*before, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("no process may be made the first of its own here")
+    started = subprocess.Popen([*before, *SERVE], cwd=Path(__file__).parents[2])
+    try:
+        service = psutil.Process(started.pid)
+        if before:
+            until(service.children)
+            service = service.children()[0]
+        until(lambda: _handles(service.pid))
+
+        service.send_signal(signal.SIGTERM)
+
+        assert started.wait(20) == 128 + signal.SIGTERM
+    finally:
+        started.kill()
+        started.wait()
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Look without a pause: what is waited for passes within a second."""
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+
+
+def _handles(pid: int) -> bool:
+    caught = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
