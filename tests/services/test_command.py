@@ -11,12 +11,8 @@ import psutil
 import pytest
 
 SERVE = [sys.executable, "-m", "services.forecaster", "--usecase", "none_of_that_name"]
-FIRST = [
-    "unshare",
-    "--fork",
-    "--pid",
-    "--kill-child",
-]  # as a container's first process, which signals without a handler do not reach
+# As a container's first process, which signals without a handler do not reach.
+FIRST = ["unshare", "--fork", "--pid", "--kill-child"]
 
 
 @pytest.mark.parametrize("before", [[], FIRST], ids=["any process", "a container's first process"])

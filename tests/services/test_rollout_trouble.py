@@ -107,7 +107,8 @@ def others(found: Seen, metadata: dict[str, Any], status: dict[str, Any]) -> See
 
 
 ENDING = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
-ROOM = [condition("PodScheduled", "False", CPU), condition("Ready", "False", "")]
+READY = condition("Ready", "True", "")
+NO_NODE = condition("PodScheduled", "False", CPU)
 FULL = condition("ReplicaFailure", "True", QUOTA)
 
 
@@ -116,7 +117,7 @@ FULL = condition("ReplicaFailure", "True", QUOTA)
     [({}, waiting("ContainerCreating", "")), (ENDING, condition("Ready", "False", ""))],
     ids=["another starts", "another ends"],
 )
-@pytest.mark.parametrize(("status", "pod"), [({}, ROOM[0]), (FULL, ROOM[1])], ids=["node", "quota"])
+@pytest.mark.parametrize(("status", "pod"), [({}, NO_NODE), (FULL, READY)], ids=["node", "quota"])
 def test_trouble__of_want_of_room_is_none_while_room_comes(
     status: dict[str, Any], pod: dict[str, Any], metadata: dict[str, Any], other: dict[str, Any]
 ) -> None:
@@ -125,11 +126,11 @@ def test_trouble__of_want_of_room_is_none_while_room_comes(
 
 @pytest.mark.parametrize(
     ("other", "patience"),
-    [(ROOM[0], 20.0), (waiting("ImagePullBackOff", PULL), 20.0), (condition("Ready", "True", ""), ROOM_SECONDS)],
+    [(NO_NODE, 20.0), (waiting("ImagePullBackOff", PULL), 20.0), (READY, ROOM_SECONDS)],
     ids=["neither has room", "the other has trouble", "the other is ready"],
 )
 def test_trouble__of_want_of_room_is_said_where_none_comes(other: dict[str, Any], patience: float) -> None:
-    found = trouble_of(deployment(), others(seen(ROOM[0]), {}, other))
+    found = trouble_of(deployment(), others(seen(NO_NODE), {}, other))
 
     assert found is not None
     assert "no node can take a pod" in found.what
