@@ -10,14 +10,13 @@ from model_code.errors import WrongValue
 from services.forecaster.exchange import JSON, Exchange
 from services.forecaster.handler import Question, check_entities, check_rows, checked_lead
 from services.forecaster.identity import new_id
-from services.forecaster.packed import packed_floats
+from services.forecaster.plain_rows import plain_rows
 from services.forecaster.problems import UnsupportedMedia, WrongField
 from services.forecaster.questions import Number, PredictAnswer, PredictRequest, decode_predict, encode
 from services.forecaster.running import Running
 from services.forecaster.told_origin import origin_of
 
 Message = TypeVar("Message")
-MANY_ROWS = 8  # fewer are listed sooner
 
 
 async def answer_predict(exchange: Exchange, running: Running, asker: str) -> None:
@@ -30,12 +29,12 @@ async def answer_predict(exchange: Exchange, running: Running, asker: str) -> No
     if media is not None and not media.startswith(b"application/json"):
         raise UnsupportedMedia("the content type is not application/json", hint="send JSON (curl: --json), or use /batch")
     limits = running.limits
-    request: PredictRequest = parsed(decode_predict, await exchange.body(limits.body_bytes, limits.body_seconds))
+    request, plain = read_predict(await exchange.body(limits.body_bytes, limits.body_seconds))
     in_header = exchange.given_id()  # refused where it is none, also where the body has another
     exchange.request_id = request.request_id or in_header or new_id()
     serving = running.serving()
     spec = serving.bundle.spec
-    rows = len(request.rows)
+    rows = len(request.rows if plain is None else plain)
     check_rows(rows, limits.rows)
     check_entities(request.entity, rows, spec)
     lead = None if request.lead is None else np.array(request.lead, dtype=np.int64)
@@ -43,7 +42,7 @@ async def answer_predict(exchange: Exchange, running: Running, asker: str) -> No
         route="predict",
         request_id=exchange.request_id,
         asked_by=request.asked_by or asker,
-        matrix=matrix_of(request.rows, serving.bundle.manifest.feature_columns),
+        matrix=matrix_of(request.rows if plain is None else plain, serving.bundle.manifest.feature_columns),
         lead=checked_lead(lead, rows, spec),
         entity=request.entity,
         origin=None if request.origin is None else origin_of(request.origin, spec, running.present()),
@@ -69,6 +68,15 @@ async def answer_predict(exchange: Exchange, running: Running, asker: str) -> No
     await exchange.answer(200, [JSON], encode(answer))
 
 
+def read_predict(body: bytes) -> tuple[PredictRequest, np.ndarray | None]:
+    """The message in a body; where it has many rows of numbers alone, they are a matrix beside it instead of lists in it.
+
+    Raises:
+        WrongField: It is no JSON, or not such a message; the field at fault is named.
+    """
+    return plain_rows(body) or (parsed(decode_predict, body), None)
+
+
 def parsed(decode: Callable[[bytes], Message], body: bytes) -> Message:
     """The message in a body.
 
@@ -90,27 +98,33 @@ def parsed(decode: Callable[[bytes], Message], body: bytes) -> Message:
         ) from error
 
 
-def matrix_of(rows: list[list[Number] | dict[str, Number]], columns: tuple[str, ...] | list[str]) -> np.ndarray:
+def matrix_of(rows: list[list[Number] | dict[str, Number]] | np.ndarray, columns: tuple[str, ...] | list[str]) -> np.ndarray:
     """Features (n, k), float64, NaN where the caller gave null.
+
+    Args:
+        rows: As they were parsed, or a matrix of them already.
+        columns: The model's, in order.
 
     Raises:
         WrongField: A row has another number of values, or a missing or unknown name.
     """
     wide = len(columns)
-    packed = packed_floats(rows, wide) if len(rows) >= MANY_ROWS else None
-    if packed is not None:
-        return packed
+    if isinstance(rows, np.ndarray):
+        if rows.shape[1] != wide:
+            raise _wrong_length(0, rows.shape[1], wide)
+        return rows
     listed: list[list[Number]] = []
     for number, row in enumerate(rows):
         values = row if isinstance(row, list) else _in_order(row, number, columns)
         if len(values) != wide:
-            raise WrongField(
-                f"row {number} has {len(values)} values",
-                field=f"rows[{number}]",
-                hint=f"{wide} in the order of GET /model's columns",
-            )
+            raise _wrong_length(number, len(values), wide)
         listed.append(values)
     return np.array(listed, dtype=np.float64)
+
+
+def _wrong_length(number: int, length: int, wide: int) -> WrongField:
+    hint = f"{wide} in the order of GET /model's columns"
+    return WrongField(f"row {number} has {length} values", field=f"rows[{number}]", hint=hint)
 
 
 def _in_order(row: dict[str, Number], number: int, columns: tuple[str, ...] | list[str]) -> list[Number]:
