@@ -15,11 +15,12 @@ from services.forecaster.questions import PredictRequest
 
 MANY_BYTES = 4_096  # of shorter ones the usual way is as fast
 KEPT_BYTES = 1 << 20  # a parser keeps room for the longest text that it read: longer ones get one of their own
+FIELDS = PredictRequest.__struct_fields__
 _parser = simdjson.Parser()
 
 
 def plain_rows(body: bytes) -> tuple[PredictRequest, np.ndarray] | None:
-    """The message in a long body, without its rows, and their matrix (n, k), float64 and read-only; from one thread at a time.
+    """The message in a long body, without its rows, and their matrix (n, k), float64; from one thread at a time.
 
     Returns:
         None where the body is short, or not such a message, or its rows are not all lists of k numbers.
@@ -34,6 +35,8 @@ def plain_rows(body: bytes) -> tuple[PredictRequest, np.ndarray] | None:
 
 def _read(parser: simdjson.Parser, body: bytes) -> tuple[PredictRequest, np.ndarray] | None:
     told: Any = parser.parse(body)
+    if not isinstance(told, simdjson.Object) or len(told) > len(FIELDS):
+        return None  # each name is looked for among all: thousands would take seconds
     names = list(told)
     rows = told["rows"]
     lists = {name: value for name in names if isinstance(value := told[name], simdjson.Array)}
