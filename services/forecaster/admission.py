@@ -34,9 +34,7 @@ class Admission:
             TooManyRequests: The key's rate is used up.
             Overloaded: All places are taken.
         """
-        asker = ANONYMOUS
-        if self._keys is not None and route not in OPEN:
-            asker = self._keys.admit(exchange.header(b"authorization"), time.monotonic()).name
+        asker = ANONYMOUS if route in OPEN else self.identify(exchange)
         if self._inside >= self._total:
             raise Overloaded(f"{self._inside} requests are in work", hint="ask again, or run more replicas")
         most = self._most.get(route)
@@ -45,6 +43,17 @@ class Admission:
         self._inside += 1
         self._by_route[route] += 1
         return asker
+
+    def identify(self, exchange: Exchange) -> str:
+        """The name of who asks, by the key.
+
+        Raises:
+            Unauthorized: The key is missing or unknown.
+            TooManyRequests: The key's rate is used up.
+        """
+        if self._keys is None:
+            return ANONYMOUS
+        return self._keys.admit(exchange.header(b"authorization"), time.monotonic()).name
 
     def leave(self, route: str) -> None:
         """Give the place back."""

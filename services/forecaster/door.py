@@ -70,7 +70,11 @@ class Door:
         exchange.closing = running.draining
         route = "other"
         try:
-            route, answerer = self._route(method, path, scope, running)
+            try:
+                route, answerer = self._route(method, path, scope, running)
+            except EvenkeelError:
+                admission.identify(exchange)  # who has no key learns nothing of what is here
+                raise
             asker = admission.enter(exchange, route)
             try:
                 await answerer(exchange, running, asker)

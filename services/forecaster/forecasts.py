@@ -4,6 +4,7 @@ import hashlib
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -144,7 +145,7 @@ class Forecasts:
             origin=asked.origin,
             entity=asked.entity,
             time=[asked.origin + microseconds for microseconds in ahead],
-            lead_seconds=[round(microseconds / 1_000_000) for microseconds in ahead],
+            lead_seconds=[_seconds(microseconds) for microseconds in ahead],
             value=predicted.value.tobytes(),
             lower=predicted.lower.tobytes() if interval else None,
             upper=predicted.upper.tobytes() if interval else None,
@@ -157,12 +158,23 @@ class Forecasts:
         first, spec = stored[0], serving.bundle.spec
         if first.route not in (ROUTE, None) or (request.origin is not None and request.origin != first.origin):
             return False
-        entities, times = {item.entity for item in stored}, {item.time for item in stored}
         if request.features is not None:
-            hashes = {_digest(row).hex() for row in self._asked(request, serving).matrix}
-            return hashes == {item.features_hash for item in stored}
+            return self._rows(request, serving) == Counter(
+                (item.entity, item.lead_seconds, item.features_hash) for item in stored
+            )
+        entities, times = {item.entity for item in stored}, {item.time for item in stored}
         wanted = {request.entity} if request.entity is not None else set(spec.entities or entities)
         return entities == wanted and len(times) == (request.horizon or spec.horizon.steps) and first.features is None
+
+    def _rows(self, request: ForecastRequest, serving: Serving) -> Counter[tuple[str, int, str]]:
+        """Entity, lead time and digest of each row of given features, in any order."""
+        asked, horizon = self._asked(request, serving), serving.bundle.spec.horizon
+        leads = [_seconds(horizon.first // MICROSECOND + horizon.step // MICROSECOND * lead) for lead in asked.lead.tolist()]
+        return Counter(zip(asked.entity, leads, (_digest(row).hex() for row in asked.matrix), strict=True))
+
+
+def _seconds(microseconds: int) -> int:
+    return round(microseconds / 1_000_000)
 
 
 def _digest(row: np.ndarray) -> bytes:

@@ -9,6 +9,7 @@ import numpy as np
 
 from model_code.bundle import Predicted
 from model_code.errors import NotReady, WrongValue
+from model_code.usecase import UseCaseSpec
 from services.forecaster.exchange import JSON, Exchange
 from services.forecaster.handler import Question, check_entities, check_rows, checked_lead
 from services.forecaster.identity import REQUEST_ID, new_id
@@ -39,7 +40,8 @@ def route(method: str, path: str, running: Running) -> tuple[str, Answerer]:
     found = MODEL.fullmatch(path)
     if found is None:
         raise NoSuchRoute(f"nothing answers at {path[:80]}", hint="see /docs")
-    serving = running.serving() if found["rest"] != "/ready" else None
+    # Whether a model is ready that does not answer is what its readiness tells; a version has to be the one that answers.
+    serving = running.serving() if found["rest"] != "/ready" or found["version"] is not None else None
     check_model(found["name"], found["version"], running, serving)
     if found["rest"] == "/infer":
         if method != "POST":
@@ -76,11 +78,12 @@ async def answer_infer(exchange: Exchange, running: Running, asker: str) -> None
     exchange.request_id = request.id or in_header or new_id()
     serving = running.serving()
     question = question_of(request, blobs, serving, exchange, asker, running)
+    wanted = outputs_of(request, serving.bundle.spec)  # before anything is kept
     try:
         predicted = await running.handler.answer(question, serving)
     except WrongValue as error:
         raise WrongField(error.message, field=tensor_of(error.name, request), hint=error.hint) from error
-    head, body = written(request, predicted, serving, exchange.request_id)
+    head, body = written(wanted, predicted, serving, exchange.request_id)
     headers = [JSON]
     if body:
         headers = [(b"content-type", b"application/octet-stream"), (BINARY, b"%d" % len(head))]
@@ -146,13 +149,13 @@ def tensor_of(name: str, request: InferRequest) -> str:
     return f"inputs.{name if own else 'features'}"
 
 
-def written(request: InferRequest, predicted: Predicted, serving: Serving, request_id: str) -> tuple[bytes, bytes]:
-    """The JSON of the answer, and the bytes behind it; what is asked for binary goes binary.
+def outputs_of(request: InferRequest, spec: UseCaseSpec) -> dict[str, bool]:
+    """The outputs that are wanted, and whether each goes binary.
 
     Raises:
-        WrongField: An output is wanted that there is not.
+        WrongField: One is wanted that there is not.
     """
-    names = OUTPUTS if serving.bundle.spec.task == "forecast" else OUTPUTS[:1]
+    names = OUTPUTS if spec.task == "forecast" else OUTPUTS[:1]
     everything = bool((request.parameters or {}).get("binary_data_output", False))
     wanted = {name: everything for name in names}
     if request.outputs:
@@ -160,6 +163,11 @@ def written(request: InferRequest, predicted: Predicted, serving: Serving, reque
     unknown = next((name for name in wanted if name not in names), None)
     if unknown is not None:
         raise WrongField(f"no output {unknown[:80]!r}", field=f"outputs.{unknown[:80]}", hint=f"there are: {', '.join(names)}")
+    return wanted
+
+
+def written(wanted: dict[str, bool], predicted: Predicted, serving: Serving, request_id: str) -> tuple[bytes, bytes]:
+    """The JSON of the answer, and the bytes behind it; what is asked for binary goes binary."""
     made = [output(name, getattr(predicted, name), binary) for name, binary in wanted.items()]
     answer = InferAnswer(serving.bundle.spec.name, serving.version, request_id, [tensor for tensor, _ in made])
     return encode(answer), b"".join(content for _, content in made)

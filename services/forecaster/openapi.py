@@ -21,6 +21,7 @@ BATCH_MEDIA = (
 REFUSALS = {
     "400": "No HTTP",
     "401": "No key, or an unknown one",
+    "404": "Another version answers",
     "406": "The caller takes no kind of answer that there is",
     "408": "The body did not arrive in time",
     "413": "Too large",
@@ -79,6 +80,7 @@ BINARY = {"type": "string", "contentMediaType": "application/octet-stream"}
 
 def _protocol(usecase: str) -> dict[str, Any]:
     model = f"/v2/models/{usecase}"
+    version = f"{model}/versions/{{version}}"
     return {
         "/v2": {"get": _read("The server", "oipServer")},
         "/v2/health/live": {"get": _read("Whether the process answers", "oipLive", open_=True)},
@@ -86,6 +88,23 @@ def _protocol(usecase: str) -> dict[str, Any]:
         model: {"get": _read("The model's inputs and outputs", "oipModel", "503")},
         f"{model}/ready": {"get": _read("Whether the model is ready", "oipModelReady", "503")},
         f"{model}/infer": {"post": _posted("Open Inference Protocol, version 2", "InferRequest", "InferAnswer")},
+        version: {"get": _of_version(_read("The version's inputs and outputs", "oipVersion", "503"))},
+        f"{version}/ready": {"get": _of_version(_read("Whether the version is ready", "oipVersionReady", "503"))},
+        f"{version}/infer": {"post": _of_version(_posted("Versions of the same", "InferRequest", "InferAnswer"))},
+    }
+
+
+def _of_version(told: dict[str, Any]) -> dict[str, Any]:
+    """The same of one version: there is one at a time, `GET /model` tells which."""
+    place = {
+        "name": "version",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "minLength": 1, "pattern": "^[0-9]+$"},
+    }
+    return told | {
+        "parameters": [place, *told.get("parameters", ())],
+        "responses": told["responses"] | _refusals("404"),
     }
 
 

@@ -34,9 +34,10 @@ def plain_rows(body: bytes) -> tuple[PredictRequest, np.ndarray] | None:
 
 
 def _read(parser: simdjson.Parser, body: bytes) -> tuple[PredictRequest, np.ndarray] | None:
-    told: Any = parser.parse(body)
-    if not isinstance(told, simdjson.Object) or len(told) > len(FIELDS):
+    document = parser.parse(body)
+    if not isinstance(document, simdjson.Object) or len(document) > len(FIELDS):
         return None  # each name is looked for among all: thousands would take seconds
+    told: Any = document
     names = list(told)
     rows = told["rows"]
     lists = {name: value for name in names if isinstance(value := told[name], simdjson.Array)}

@@ -47,6 +47,13 @@ class NoHttp(InvalidRequest):
     title = "Bad request"
 
 
+class HeadTooLarge(InvalidRequest):
+    """The lines before the body are more than any request needs."""
+
+    status = 431
+    title = "Request header fields too large"
+
+
 class SlowRequest(InvalidRequest):
     """The request did not arrive in time."""
 

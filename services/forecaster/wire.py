@@ -12,13 +12,15 @@ from typing import Any, cast
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from model_code.errors import EvenkeelError
 from services.forecaster.extensions import CLOSE, WHOLE
 from services.forecaster.identity import new_id
-from services.forecaster.problems import NoHttp, problem_of
+from services.forecaster.problems import HeadTooLarge, NoHttp, problem_of
 from services.forecaster.turns import Place
 
 HOT = "/predict"
 HOT_END = "/infer"
+HEAD_BYTES = 65_536  # of a head that does not end; one that comes whole in one read is bounded by that
 
 
 class Corked:
@@ -149,6 +151,7 @@ class ShortHttp(HttpToolsProtocol):
     _reading = False
     _begun: tuple[RequestResponseCycle, ASGI3Application] | None = None
     _head: asyncio.TimerHandle | None = None
+    _head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection is there."""
@@ -165,7 +168,12 @@ class ShortHttp(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse; then answer what has arrived whole, and leave to a task what has not."""
         self._reading = True
+        before, in_body = self.cycle, self.cycle is not None and self.cycle.more_body
         super().data_received(data)
+        if self.cycle is not before or in_body:
+            self._head_bytes = 0
+        else:
+            self._bound_head(len(data))
         while self._begun is not None:  # an answer may begin the next request of a pipeline
             cycle, app = self._begun
             self._begun = None
@@ -193,11 +201,24 @@ class ShortHttp(HttpToolsProtocol):
         elif self.timeout_keep_alive_task is None:  # there were requests meanwhile, and another head may have been begun
             self._await_head()
 
+    def _bound_head(self, more: int) -> None:
+        """Count what came of a head that has not ended; no key is known yet of who sends it."""
+        self._head_bytes += more
+        if self._head_bytes <= HEAD_BYTES or self.transport.is_closing():
+            return
+        if self.cycle is None or self.cycle.response_complete:
+            self._refuse(HeadTooLarge(f"the head of the request has more than {HEAD_BYTES} bytes", hint="send fewer headers"))
+        else:
+            self.transport.close()  # an answer is under way: nothing may come before it
+
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, by a problem document, and close."""
-        body, _ = problem_of(NoHttp(msg.rstrip("."), hint="send HTTP/1.1"), request_id := new_id())
+        self._refuse(NoHttp(msg.rstrip("."), hint="send HTTP/1.1"))
+
+    def _refuse(self, error: EvenkeelError) -> None:
+        body, _ = problem_of(error, request_id := new_id())
         head = (
-            STATUS_LINE[NoHttp.status],
+            STATUS_LINE[error.status],
             b"content-type: application/problem+json\r\n",
             b"content-length: %d\r\n" % len(body),
             b"x-request-id: %b\r\n" % request_id.encode("ascii"),

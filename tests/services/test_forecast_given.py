@@ -135,7 +135,10 @@ def test_forecast__of_given_features_asked_again_gets_the_stored_answer(
 
     assert ask(forecasts, serving, features=rows, request_id="mine") == first
     rows[0]["values"]["before"] += 1.0
-    for other in ({"features": rows}, {}, {"features": features_of(place, serving, ORIGIN - timedelta(days=1))}):
+    north, later, *others = features_of(place, serving)  # the same values, each about the other's time
+    exchanged = [north | {"lead": later["lead"]}, later | {"lead": north["lead"]}, *others]
+    yesterday = features_of(place, serving, ORIGIN - timedelta(days=1))
+    for other in ({"features": rows}, {"features": exchanged}, {}, {"features": yesterday}):
         with pytest.raises(WrongField, match="another question"):
             ask(forecasts, serving, request_id="mine", **other)
 

@@ -66,7 +66,10 @@ def test_keys__are_asked_for_on_every_route_but_those_of_probes(
         refused = httpx.post(service.url + path, content=b"{}", headers=wrong)
         assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer"), path
         assert refused.json()["request_id"] == refused.headers["x-request-id"] == "unknown"
-    assert httpx.get(f"{service.url}/model").status_code == 401
+    for path in ("/model", "/nothing", "/v2", "/v2/models/another", f"/v2/models/{tiny.NAME}/versions/77", "/predict"):
+        refused = httpx.get(service.url + path)
+        assert (refused.status_code, tiny.NAME in refused.text) == (401, False), path
+    assert httpx.get(f"{service.url}/v2/models/another", headers={"authorization": f"Bearer {key}"}).status_code == 404
     for path in ("/livez", "/readyz", "/metrics", "/v2/health/ready", "/docs.json"):
         assert httpx.get(service.url + path).status_code == 200, path
     assert service.ask(key).json()["value"]
@@ -247,3 +250,32 @@ def test_limits__one_request_too_many_at_once_is_answered_503(start: Start) -> N
     assert first.status_code == 200, first.text
     assert (refused[0].status_code, refused[0].headers["retry-after"]) == (503, "1")
     assert "in work" in refused[0].json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "path", "media", "begins", "ends"),
+    [
+        ("max_forecasts", "/forecast", "application/json", b"{", b"}"),
+        ("max_batches", "/batch", "text/csv", b"yesterday,before,lead\n", b"50,50,0\n"),
+    ],
+)
+def test_limits__forecasts_and_batches_have_one_of_their_own(
+    start: Start, limit: str, path: str, media: str, begins: bytes, ends: bytes
+) -> None:
+    service = start(**{limit: 1})
+    head = {"content-type": media, "content-length": str(len(begins + ends))}
+
+    def slow() -> Iterator[bytes]:
+        yield begins
+        refused.append(httpx.post(service.url + path, content=begins + ends, headers=head))
+        others.append(service.ask())
+        yield ends
+
+    refused: list[httpx.Response] = []
+    others: list[httpx.Response] = []
+    first = httpx.post(service.url + path, content=slow(), headers=head)
+
+    assert first.status_code == 200, first.text
+    assert (refused[0].status_code, refused[0].headers["retry-after"]) == (503, "1")
+    assert f"1 requests to {path} are in work" in refused[0].json()["detail"]
+    assert others[0].status_code == 200, "rows of features have the places of all"

@@ -182,6 +182,8 @@ def test_predict__too_large_a_body_is_refused_without_being_read(served: Served)
         ("GET", "/nothing", 404),
         ("GET", "/v2/models/other", 404),
         ("GET", f"/v2/models/{tiny.NAME}/versions/77", 404),
+        ("GET", f"/v2/models/{tiny.NAME}/versions/77/ready", 404),
+        ("POST", f"/v2/models/{tiny.NAME}/versions/77/infer", 404),
         ("GET", "/v2/repository/index", 404),
     ],
 )
@@ -232,6 +234,24 @@ def test_infer__gives_only_the_outputs_wanted(served: Served) -> None:
     answer = post(served, INFER, {"inputs": tensors(), "outputs": [{"name": "upper"}]})
 
     assert list(outputs(answer)) == ["upper"]
+
+
+def test_infer__keeps_nothing_where_an_output_is_wanted_that_there_is_not(served: Served) -> None:
+    wrong = {"id": "no-such-output", "inputs": tensors(), "outputs": [{"name": "middle"}]}
+
+    answer = httpx.post(served.target.url + INFER, json=wrong)
+
+    assert (answer.status_code, answer.json()["field"]) == (422, "outputs.middle")
+    post(served, INFER, {"id": "after-it", "inputs": tensors()})
+    assert len(served.stored("after-it", 3)) == 3  # so what was kept before is there as well
+    assert not served.stored("no-such-output", 0)
+
+
+@pytest.mark.parametrize("path", ["/predict", "/forecast", INFER])
+def test_door__deep_nesting_is_refused_on_every_route(served: Served, path: str) -> None:
+    for body in ("[" * 100_000, '{"rows": ' + "[" * 100_000, '{"inputs": ' * 50_000, '{"features": [{"values": ' * 50_000):
+        answer = httpx.post(served.target.url + path, content=body, headers={"content-type": "application/json"})
+        assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
 
 
 def apart(yesterday: float, before: float) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -13,7 +14,7 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from services.forecaster.exchange import JSON, Exchange
-from services.forecaster.wire import ShortHttp
+from services.forecaster.wire import HEAD_BYTES, ShortHttp
 from tests.services.conftest import Served, make_known
 
 ROW = {"rows": [[50.0, 50.0]], "lead": [0]}
@@ -182,6 +183,46 @@ def test_request_id__with_a_line_end_is_refused(line: Line) -> None:
     assert (status, told["field"]) == (422, "request_id")
 
 
+@pytest.mark.parametrize("before", [b"", asked(ROW)], ids=["first", "after a request"])
+@pytest.mark.parametrize("piece", [b"x: " + b"y" * 997 + b"\r\n", b"y" * 1_000], ids=["many headers", "one header"])
+def test_head__that_does_not_end_is_refused(line: Line, before: bytes, piece: bytes) -> None:
+    if before:
+        line.send(before)
+        assert line.answer()[0] == 200
+    line.send(b"POST /predict HTTP/1.1\r\nhost: here\r\nz: ")
+    sent = 0
+    try:
+        while sent < 10 * HEAD_BYTES:
+            line.send(piece)
+            sent += len(piece)
+            time.sleep(0.001)  # each piece is read by itself
+    except OSError:  # the service closed the connection
+        pass
+
+    assert sent < 3 * HEAD_BYTES
+
+
+def test_head__that_is_too_large_is_told_so(line: Line) -> None:
+    line.send(b"POST /predict HTTP/1.1\r\nz: ")
+    for _ in range(HEAD_BYTES // 4_096 + 1):
+        line.send(b"y" * 4_096)
+        time.sleep(0.001)
+
+    status, headers, told = line.answer()
+
+    assert (status, headers["content-type"], headers["connection"]) == (431, "application/problem+json", "close")
+    assert "more than 65536 bytes" in str(told["detail"])
+
+
+def test_head__large_bodies_and_many_requests_are_none(line: Line) -> None:
+    for _ in range(2):
+        line.send(asked(rows(2_000), "x-filler: " + "y" * 30_000))
+        assert line.answer()[0] == 200
+    for _ in range(100):
+        line.send(asked(ROW, "x-filler: " + "y" * 2_000, path="/nothing"))
+        assert line.answer()[0] == 404
+
+
 @pytest.mark.parametrize(
     "sent",
     [
@@ -233,6 +274,33 @@ class Sink(asyncio.Transport):
 
     def is_closing(self) -> bool:
         return False
+
+
+def test_request__is_driven_by_the_server_where_it_is_hot_and_whole() -> None:
+    driven: list[tuple[str, bool]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        exchange = Exchange(scope, receive, send)
+        driven.append((scope["path"], exchange.driven))
+        await exchange.body(10_000, 5.0)
+        await exchange.answer(200, [JSON], b"{}")
+
+    async def ask() -> int:
+        config = Config(app, http=ShortHttp, lifespan="off")
+        config.load()
+        protocol, sink = ShortHttp(config, ServerState(), {}, asyncio.get_running_loop()), Sink()
+        protocol.connection_made(sink)
+        for path in ("/predict", "/v2/models/tiny/infer", "/forecast"):
+            protocol.data_received(asked(ROW, path=path))
+            await asyncio.sleep(0.01)
+        protocol.data_received(asked(ROW)[:-5])
+        await asyncio.sleep(0.01)
+        protocol.data_received(asked(ROW)[-5:])
+        await asyncio.sleep(0.01)
+        return sink.answers
+
+    assert asyncio.run(ask()) == 4
+    assert driven == [("/predict", True), ("/v2/models/tiny/infer", True), ("/forecast", False), ("/predict", False)]
 
 
 def test_answer__leaves_nothing_to_the_garbage_collector() -> None:
