@@ -66,7 +66,7 @@ METRICS = (
     _told(
         "evenkeel_service_ready",
         "1",
-        "1 while the wanted bundle answers.",
+        "1 while the service is ready: the wanted bundle answers, predictions can be kept, and it is not about to end.",
         alerts=(
             Alert(
                 "EvenkeelServiceDown",

@@ -22,6 +22,7 @@ from services.keeping.opening import open_keeper
 
 PREDICT_THREADS = 2
 WARM_SECONDS = 0.5
+GAUGES_SECONDS = 1.0  # so old may be what a worker tells of itself where another one answers the scrape
 NOT_KEPT = "predictions cannot be kept: "
 logger = logging.getLogger("bentoml.evenkeel")  # below the logger that the server writes to its log
 
@@ -80,6 +81,7 @@ class Running:
         """Load the wanted bundle and follow the pointer from now on."""
         self._watcher.start()
         settle()
+        threading.Thread(target=self._tell_gauges, name="gauges", daemon=True).start()
         if self._warm:
             threading.Thread(target=self._warm_forecasts, name="warm-up", daemon=True).start()
 
@@ -89,6 +91,12 @@ class Running:
         self._watcher.stop()
         self.handler.close()
         self._keeper.close()
+
+    def _tell_gauges(self) -> None:
+        """Tell how this worker is until it ends: a scrape reads of the other workers what they told last."""
+        self.refresh_gauges()
+        while not self._stopped.wait(GAUGES_SECONDS):
+            self.refresh_gauges()
 
     def _warm_forecasts(self) -> None:
         """Import and read beforehand what the first forecast needs; without data there is nothing to read yet."""
@@ -151,7 +159,7 @@ class Running:
         )
 
     def refresh_gauges(self) -> None:
-        """Bring the metrics that are read rather than counted up to date."""
+        """Bring this worker's metrics that are read rather than counted up to date."""
         told, standing = telemetry(), self._keeper.standing
         told.ready.labels(self.usecase).set(float(not self.unready))
         told.spool.labels(self.usecase).set(standing.pending_bytes)

@@ -20,12 +20,13 @@ class Telemetry:
         self.latency = _histogram("latency_seconds")
         self.predictions = _counter("predictions_total")
         self.switches = _counter("switches_total")
-        self.ready = _gauge("ready", "livemin")
         # A worker that was replaced leaves its numbers behind: the latest one counts.
         self.bundle = _gauge("bundle_info", "mostrecent")
-        self.spool = _gauge("spool_bytes", "mostrecent")
         self.spool_limit = _gauge("spool_limit_bytes", "mostrecent")
-        self.spool_age = _gauge("spool_age_seconds", "mostrecent")
+        # Each living worker tells its own once a second: the worst one counts.
+        self.ready = _gauge("ready", "livemin")
+        self.spool = _gauge("spool_bytes", "livemax")
+        self.spool_age = _gauge("spool_age_seconds", "livemax")
         self.store_down = _gauge("store_down", "livemax")
         self.set_aside = _gauge("spool_set_aside", "livemax")
         self.refusing = _gauge("spool_refusing", "livemax")

@@ -103,7 +103,6 @@ class PointerWatcher:
         except Exception as error:
             logger.exception("the pointer could not be followed")
             self._not_ready(f"unexpected: {error!r}")
-        telemetry().ready.labels(self._place.usecase.name).set(float(self.standing.ready))
 
     def _run(self) -> None:
         while not self._stop.wait(POLL_SECONDS):

@@ -1,8 +1,9 @@
-"""One real service process for the session, serving the tiny use case."""
+"""One real service process for the session, serving the tiny use case; a PostgreSQL server that a test may stop."""
 
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,8 @@ from model_code.installation import Installation
 from model_code.predictions import Prediction
 from services.client import ForecastClient
 from services.rollout.local.service import LocalService
-from tests.conftest import free_port
+from tests.conftest import free_port, missing
+from tests.postgresql import PostgresqlServer, initdb
 from tests.services import tiny
 
 
@@ -42,12 +44,26 @@ def make_known(place: Installation, version: str, family: str) -> str:
     return bundle.hash
 
 
-def installation(folder: Path) -> Installation:
-    """An installation with the tiny use case and its observations."""
+def installation(folder: Path, **more: Any) -> Installation:
+    """An installation with the tiny use case and its observations; `more` are settings."""
     tiny.write_usecase(folder / "usecases")
-    place = Installation.open(tiny.NAME, tiny.settings_for(folder / "home", folder / "usecases", free_port()))
+    settings = tiny.settings_for(folder / "home", folder / "usecases", free_port()).model_copy(update=more)
+    place = Installation.open(tiny.NAME, settings)
     place.store.append(tiny.NAME, "load", tiny.load_rows(tiny.FIRST, tiny.PRESENT))
     return place
+
+
+@pytest.fixture
+def server() -> Iterator[PostgresqlServer]:
+    """A PostgreSQL server that the test may stop."""
+    found = initdb()
+    if found is None:
+        missing("PostgreSQL (apt-get install postgresql)")
+    made = PostgresqlServer(found, free_port())
+    made.start()
+    yield made
+    made.stop()
+    made.remove()
 
 
 @pytest.fixture(scope="session")

@@ -23,25 +23,10 @@ from services.keeping.segment import Segment
 from services.keeping.sink import RowRefused, program_environment
 from services.keeping.spool import SpoolKeeper
 from services.keeping.spool_folder import SpoolFolder
-from tests.conftest import free_port, missing
 from tests.forks import forking
-from tests.postgresql import PostgresqlServer, initdb
 from tests.services.keeping import doubles, record, request_ids, wait_until
 
 BOUND = 200_000
-
-
-@pytest.fixture
-def server():
-    """A PostgreSQL server that the test may stop."""
-    found = initdb()
-    if found is None:
-        missing("PostgreSQL (apt-get install postgresql)")
-    made = PostgresqlServer(found, free_port())
-    made.start()
-    yield made
-    made.stop()
-    made.remove()
 
 
 def drained(folder, url):
