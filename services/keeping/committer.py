@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -13,7 +15,7 @@ from model_code.errors import EvenkeelError, StoreError
 from model_code.kept.record import Kept, encode
 from services.keeping.keeper import KeeperStanding, SpoolFull
 from services.keeping.open_sink import open_sink
-from services.keeping.sink import RowRefused
+from services.keeping.sink import RowRefused, Sink
 from services.keeping.sorting import Sorting
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ QUEUE_BYTES = 32 << 20  # of records that wait for a commit; more would be answe
 COMMIT_BYTES = 4 << 20  # in one commit
 PROBE_SECONDS = 1.0  # while the store is down and nobody asks
 CLOSE_SECONDS = 10.0
+logger = logging.getLogger("bentoml.evenkeel")  # below the logger that the server writes to its log
 
 
 class StoreKeeper:
@@ -30,14 +33,16 @@ class StoreKeeper:
 
     Args:
         url: The store's SQL URL.
+        opened: Gives the sink of a URL.
     """
 
-    def __init__(self, url: str) -> None:
-        self._sink = open_sink(url)
+    def __init__(self, url: str, opened: Callable[[str], Sink] = open_sink) -> None:
+        self._sink = opened(url)
         self._waiting: deque[_Waiting] = deque()
         self._bytes = 0
+        self._taken: list[_Waiting] = []
         self._changed = threading.Condition()
-        self._closed = False
+        self._closed = ""
         self._down_since: datetime | None = None
         self._error = ""
         self._committer = threading.Thread(target=self._commit_all, name="committer", daemon=True)
@@ -48,7 +53,7 @@ class StoreKeeper:
         item = _Waiting(encode(record))
         with self._changed:
             if self._closed:
-                raise SpoolFull("the service ends", hint="ask another one")
+                raise SpoolFull(self._closed, hint="ask another one")
             if self._bytes + len(item.message) > QUEUE_BYTES:
                 raise SpoolFull("too much waits for the store", hint="is the store overloaded?", retry_after=1.0)
             self._waiting.append(item)
@@ -76,19 +81,26 @@ class StoreKeeper:
     def close(self) -> None:
         """Take no more, and commit what waits; see `Keeper`."""
         with self._changed:
-            self._closed = True
+            self._closed = self._closed or "the service ends"
             self._changed.notify()
         self._committer.join(CLOSE_SECONDS)
 
     def _commit_all(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: bool(self._waiting) or self._closed, PROBE_SECONDS if self._down_since else None)
-                if self._closed and not self._waiting:
-                    break
-                batch = self._batch()
-            self._commit(batch)
-        self._sink.close()
+        try:
+            while self._take():
+                self._commit(self._taken)
+        except BaseException as error:
+            self._give_up(error)
+            raise
+        finally:
+            self._sink.close()
+
+    def _take(self) -> bool:
+        """Wait for the next batch, which is empty where it is time to ask whether the store is back; False at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._waiting or self._closed), PROBE_SECONDS if self._down_since else None)
+            self._taken = self._batch()
+            return bool(self._taken) or not self._closed
 
     def _batch(self) -> list[_Waiting]:
         """What goes into the next commit. Under the lock."""
@@ -112,11 +124,37 @@ class StoreKeeper:
                 return
             _tell(batch, StoreError(f"the store refuses the record: {error}", hint="this is a defect of the service"))
         except StoreError as error:
-            self._down_since, self._error = self._down_since or datetime.now(UTC), error.message
+            self._is_down(error.message)
             _tell(batch, error)
+        except Exception as error:  # whatever a driver does, requests wait for this thread
+            logger.exception("predictions could not be committed")
+            self._is_down(f"unexpected: {error!r}")
+            _tell(batch, StoreError(self._error, hint="the service's log tells where"))
+            self._disconnect()
         else:
             self._down_since, self._error = None, ""
             _tell(batch, None)
+
+    def _is_down(self, error: str) -> None:
+        self._down_since, self._error = self._down_since or datetime.now(UTC), error
+
+    def _disconnect(self) -> None:
+        """Nobody knows in what state the connection is: the next commit makes a new one."""
+        try:
+            self._sink.close()
+        except Exception:
+            logger.exception("the store's connection could not be closed")
+
+    def _give_up(self, error: BaseException) -> None:
+        """Nothing will be committed any more: refuse what comes, and what waits."""
+        with self._changed:
+            self._closed = f"predictions are committed no more: {error!r}"
+            self._is_down(self._closed)
+            left = [each for each in (*self._taken, *self._waiting) if not each.future.done()]
+            self._waiting.clear()
+            self._bytes = 0
+        logger.critical("%s", self._closed)
+        _tell(left, StoreError(self._closed, hint="start the service again"))
 
 
 class _Waiting:

@@ -65,9 +65,9 @@ class PostgresqlSink:
 
     def close(self) -> None:
         """Let go of the database."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        connection, self._connection = self._connection, None  # gone even where closing it fails
+        if connection is not None:
+            connection.close()
 
     def _connected(self) -> psycopg.Connection:
         if self._connection is None:

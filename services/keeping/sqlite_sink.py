@@ -55,9 +55,9 @@ class SqliteSink:
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        connection, self._connection = self._connection, None  # gone even where closing it fails
+        if connection is not None:
+            connection.close()
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
