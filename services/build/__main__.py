@@ -54,7 +54,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--usecase", help="name of the use case (EVENKEEL_USECASE)")
     parser.add_argument("--version", help="registry version; default: the champion")
-    parser.add_argument("--tag", help="repository:tag; default: evenkeel-USECASE:HASH (evenkeel-platform:HASH) of the content")
+    parser.add_argument(
+        "--tag", help="repository:tag; default: evenkeel-USECASE:HASH (evenkeel-platform:HASH) of content and base"
+    )
     parser.add_argument("--base", default=BASE, help="base image with Python 3.11 (default: %(default)s)")
     parser.add_argument("--gpu", action="store_true", help="the CUDA build of the family's library; name a CUDA base with it")
     parser.add_argument("--folder", type=Path, help="where Bento, context and bill of materials go; default: HOME/images/USECASE")

@@ -85,3 +85,8 @@ def digest(folder: Path) -> str:
     for path in sorted(folder.iterdir()):
         total.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return total.hexdigest()[:TAG_LENGTH]
+
+
+def tag_over(content: str, base: str) -> str:
+    """The tag of an image: the first digits of the SHA-256 of its context's tag and the name of its base image."""
+    return hashlib.sha256(f"{content} {base}\n".encode()).hexdigest()[:TAG_LENGTH]

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from services.build.bento import export_bento
-from services.build.context import CHECKOUT, Context, write_context
+from services.build.context import CHECKOUT, Context, tag_over, write_context
 from services.build.engine import Engine, EngineError
 from services.build.release import Release
 from services.build.sbom import write_bill
@@ -46,13 +46,13 @@ def prepare(release: Release, folder: Path, *, gpu: bool = False) -> Context:
 def build_image(
     release: Release, folder: Path, engine: Engine, *, tag: str | None = None, base: str = BASE, gpu: bool = False
 ) -> Image:
-    """Build the image of a release; one with the same content is there already, and stays.
+    """Build the image of a release; one with the same content over the same base is there already, and stays.
 
     Args:
         release: What it serves.
         folder: Bento, build context and bill of materials are left here.
         engine: Builds it.
-        tag: Repository and tag. Default: `evenkeel-USECASE:HASH`, with the hash of the context.
+        tag: Repository and tag. Default: `evenkeel-USECASE:HASH`, with the hash of the context and of the base's name.
         base: Base image with Python 3.11.
         gpu: Whether the family's CUDA build is installed.
 
@@ -60,7 +60,7 @@ def build_image(
         BentoError, ConfigurationError, EngineError, BillError: Each step's own.
     """
     context = prepare(release, folder, gpu=gpu)
-    name = f"evenkeel-{release.usecase.replace('_', '-')}:{context.tag}"
+    name = f"evenkeel-{release.usecase.replace('_', '-')}:{tag_over(context.tag, base)}"
     if tag is not None or engine.inspect(name) is None:
         name = tag or name
         build_checked(engine, context.folder, name, _arguments(release, context, base), "services.image.check")

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from services.build.archive import files_below, write_archive
-from services.build.context import CHECKOUT, IMAGE, SHARED, digest
+from services.build.context import CHECKOUT, IMAGE, SHARED, digest, tag_over
 from services.build.engine import Engine
 from services.build.image import BASE, build_checked
 from services.build.sbom import write_bill_with
@@ -63,12 +63,12 @@ def write_platform_context(folder: Path, requirements: Path = REQUIREMENTS) -> s
 
 
 def build_platform(folder: Path, engine: Engine, *, tag: str | None = None, base: str = BASE) -> PlatformImage:
-    """Build the platform's image; one with the same content is there already, and stays.
+    """Build the platform's image; one with the same content over the same base is there already, and stays.
 
     Args:
         folder: Build context and bill of materials are left here.
         engine: Builds it.
-        tag: Repository and tag. Default: `evenkeel-platform:HASH`, with the hash of the context.
+        tag: Repository and tag. Default: `evenkeel-platform:HASH`, with the hash of the context and of the base's name.
         base: Base image with Python 3.11.
 
     Raises:
@@ -77,7 +77,7 @@ def build_platform(folder: Path, engine: Engine, *, tag: str | None = None, base
     """
     context = folder / "context"
     content = write_platform_context(context)
-    name = f"{REPOSITORY}:{content}"
+    name = f"{REPOSITORY}:{tag_over(content, base)}"
     if tag is not None or engine.inspect(name) is None:
         name = tag or name
         build_checked(engine, context, name, [("BASE", base), ("CONTENT", content)], CHECK)

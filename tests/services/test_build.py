@@ -18,14 +18,15 @@ from model_code.specification import Candidate
 from services.build.__main__ import main
 from services.build.archive import write_archive
 from services.build.bento import bundle_in
-from services.build.context import IMAGE, ON_GPU, requirements_of, write_context
+from services.build.context import IMAGE, ON_GPU, requirements_of, tag_over, write_context
 from services.build.engine import Engine, EngineError
-from services.build.image import prepare
+from services.build.image import build_image, prepare
 from services.build.release import Release, library_of, release_of
 from services.build.sbom import write_bill
 from tests import trained
 from tests.bundle_cases import little_contents
 from tests.services.copied import copied_by
+from tests.services.pretended_engine import built, pretended
 
 ROOT = Path(__file__).parents[2]
 LOCKS = sorted((ROOT / "requirements").glob("serving*.txt"))
@@ -123,6 +124,17 @@ def test_context__is_the_same_bytes_for_the_same_release(packed: tuple[Release, 
     assert first.tag == second.tag
     assert write_context(release.model_copy(update={"library": "xgboost"}), folder / "bento", tmp_path / "third").tag != first.tag
     assert (tmp_path / "first" / "bundle.tar").read_bytes() == (tmp_path / "second" / "bundle.tar").read_bytes()
+
+
+def test_image__is_named_after_its_base_as_well(packed: tuple[Release, Path], tmp_path: Path) -> None:
+    program = pretended(tmp_path)
+    content = write_context(packed[0], packed[1] / "bento", tmp_path / "context").tag
+
+    image = build_image(packed[0], tmp_path / "image", Engine(program), base="alpine")
+
+    assert image.name == f"evenkeel-tiny-built:{tag_over(content, 'alpine')}"
+    assert tag_over(content, "alpine") not in {tag_over(content, "slim"), content}
+    assert built(program) == [[image.name, "alpine"]]
 
 
 def test_archive__says_only_what_the_content_says(tmp_path: Path) -> None:

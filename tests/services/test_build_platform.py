@@ -12,10 +12,12 @@ import pytest
 import yaml
 
 from services.build import platform
-from services.build.context import CHECKOUT
+from services.build.context import CHECKOUT, tag_over
+from services.build.engine import Engine
 from services.build.sbom import write_bill_with
 from services.image.platform import helm
 from tests.services.copied import copied_by
+from tests.services.pretended_engine import built, pretended
 
 LOCKED = re.compile(r"^([a-z0-9._-]+)(?:\[.*\])?==(\S+)(?: ;.*)? \\$", re.MULTILINE)
 
@@ -65,6 +67,16 @@ def test_context__has_the_code_of_every_deployment_and_the_chart_that_flows_inst
     needed |= {"app/prefect.yaml", "app/helm/model-service/Chart.yaml", "app/services/image/platform/check.py"}
     assert needed <= names
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
+
+
+def test_image__is_named_after_its_base_as_well(tmp_path: Path) -> None:
+    program = pretended(tmp_path)
+    content = platform.write_platform_context(tmp_path / "context")
+
+    image = platform.build_platform(tmp_path / "image", Engine(program), base="alpine")
+
+    assert image.name == f"evenkeel-platform:{tag_over(content, 'alpine')}"
+    assert built(program) == [[image.name, "alpine"]]
 
 
 def test_lock__of_buckets_agrees_with_what_is_tested() -> None:
