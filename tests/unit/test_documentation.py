@@ -164,6 +164,30 @@ def test_repository__names_no_machine_path_and_no_package_host() -> None:
     assert hits == []
 
 
+def prose(path: Path) -> str:
+    """A page without its blocks of code."""
+    return re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.M | re.S)
+
+
+def anchors(path: Path) -> set[str]:
+    """What links may name after `#`: each heading as GitHub writes it."""
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^#+ (.+)$", prose(path), re.M)}
+
+
+def leads(page: Path, link: str) -> bool:
+    """Whether a relative link leads to a file or folder, and to a heading where it names one of a page."""
+    place, _, anchor = link.partition("#")
+    target = page.parent / place if place else page
+    return target.exists() and (not anchor or target.suffix != ".md" or anchor in anchors(target))
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda page: page.stem)
+def test_links__lead_to_what_is_there(page: Path) -> None:
+    links = re.findall(r"\]\(([^()\s]+)\)", prose(page))
+
+    assert [link for link in links if not re.match(r"[a-z]+:", link) and not leads(page, link)] == []
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "docs" / "adr").glob("*.md")), ids=lambda path: path.stem)
 def test_adr__has_context_decision_and_consequences(path: Path) -> None:
     text = path.read_text()
