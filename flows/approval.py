@@ -1,5 +1,7 @@
 """Approval: the flow pauses with a form in the Prefect UI until a person approves, refuses, or the time is up."""
 
+from datetime import datetime
+
 from prefect import get_run_logger
 from prefect.exceptions import FlowPauseTimeout
 from prefect.flow_runs import pause_flow_run
@@ -7,6 +9,8 @@ from prefect.input import RunInput
 from pydantic import ConfigDict, Field
 
 from flows import artifacts
+from model_code.ledger import Entry
+from monitoring.acting import APPROVAL
 from monitoring.consent import Answer, Proposal
 
 POLL_SECONDS = 2
@@ -38,6 +42,27 @@ def ask(proposal: Proposal) -> Answer:
     except FlowPauseTimeout:
         return Answer(False, "", LATE)
     return Answer(answer.approve, answer.who, answer.words)
+
+
+def note_of(proposal: Proposal, answer: Answer, actor: str, at: datetime) -> Entry:
+    """For the ledger: what was answered about a promotion that the policy did not ask for; it starts no cool-down.
+
+    Args:
+        proposal: What the person was shown.
+        answer: What came back.
+        actor: Who asked for the promotion; the note is theirs where nobody answered.
+        at: Time of the decision (aware).
+    """
+    return Entry(
+        phase="note",
+        usecase=proposal.usecase,
+        action=APPROVAL,
+        actor=answer.by or actor,
+        reason=str(answer),
+        from_version=proposal.from_version,
+        evidence={"proposed": proposal.evidence | {"to_version": proposal.to_version}},
+        at=at,
+    )
 
 
 def _told(proposal: Proposal) -> str:

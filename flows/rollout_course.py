@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from flows.approval import note_of
 from flows.rollout_plan import plan_of
 from flows.rollout_record import Rollout, RolloutRecord
 from flows.rollout_watch import POLL_SECONDS, Tell, Watch
@@ -231,7 +232,9 @@ class Course:
         rule, plan = self._place.usecase.spec.approval, rollout.plan
         if not is_needed(rule, "promote"):
             return
-        answer = self._ask(Proposal(self._usecase, "promote", plan.champion, plan.challenger, (reason,), evidence, rule.timeout))
+        proposal = Proposal(self._usecase, "promote", plan.champion, plan.challenger, (reason,), evidence, rule.timeout)
+        answer = self._ask(proposal)
+        self._place.ledger.append(note_of(proposal, answer, rollout.actor, plan.at))
         if not answer.approved:
             raise _Refused([str(answer)])
 

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from flows.approval import LATE
 from flows.rollout_course import Course, Outcome, Request
 from flows.rollout_record import Rollout, RolloutRecord
 from model_code.errors import PromotionRefused, RolloutError
 from model_code.installation import Installation
 from model_code.rollout_evidence import ServingMetrics
+from monitoring.consent import NOBODY, Answer, Ask, Proposal, unasked
 from services.rollout.base import Busy
 from tests.contenders import NAME, ORIGINS, PRESENT, RULES, VERSIONS, copy_of, ruled
 from tests.contenders_served import Served
@@ -44,8 +46,9 @@ class World:
     target: PretendedTarget
     metrics: Metrics | None = field(default_factory=Metrics)
 
-    def roll(self, who: str) -> Outcome:
-        course = Course(self.place, self.target, self.metrics, tell=lambda *_: None, poll_seconds=0.05)  # type: ignore[arg-type]
+    def roll(self, who: str, ask: Ask = unasked) -> Outcome:
+        told = {"tell": lambda *_: None, "ask": ask, "poll_seconds": 0.05}
+        course = Course(self.place, self.target, self.metrics, **told)  # type: ignore[arg-type]
         return course.run(Request(VERSIONS[who], "a test", "to see"), self.place.present(None))
 
     def champion(self) -> tuple[str | None, str]:
@@ -295,3 +298,73 @@ def test_course__one_that_was_promoted_is_completed_before_another(world: World)
         ("1", "2", "promoted"),
         ("2", "3", "refused"),
     ]
+
+
+@pytest.fixture
+def asking(world: World, tmp_path: Path) -> World:
+    """The same world, whose use case wants a person before a promotion."""
+    world.place = ruled(world.place, tmp_path / "asking", RULES + "approval: {promotion: true}\n")
+    return world
+
+
+def answers(world: World) -> list[tuple[str, str]]:
+    return [(each.actor, each.reason) for each in world.place.ledger.entries(NAME) if each.action == "approval"]
+
+
+def test_course__a_person_is_asked_once_every_step_is_passed(asking: World, contenders: Served) -> None:
+    asked: list[tuple[Proposal, list[str]]] = []
+
+    def agree(proposal: Proposal) -> Answer:
+        asked.append((proposal, list(asking.target.asked)))
+        return Answer(True, "Ada", "seen")
+
+    outcome = asking.roll("better", agree)
+
+    assert (outcome.outcome, asking.champion()) == ("promoted", ("2", contenders.bundles["better"]))
+    ((proposal, before),) = asked
+    assert (proposal.action, proposal.from_version, proposal.to_version, before) == ("promote", "1", "2", ALL[:-1])
+    assert answers(asking) == [("Ada", "approved by Ada: seen")]
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda _: Answer(False, "Ada", "not today"), "not approved by Ada: not today"),
+        (lambda _: Answer(False, "", LATE), f"not approved: {LATE}"),
+        (unasked, f"not approved: {NOBODY}"),
+    ],
+    ids=["refused", "not in time", "nobody to ask"],
+)
+def test_course__without_an_approval_it_is_taken_back(asking: World, contenders: Served, ask: Ask, said: str) -> None:
+    outcome = asking.roll("better", ask)
+
+    assert outcome.reasons == (said,)
+    assert asking.target.asked == [*ALL[:-1], "withdraw"]
+    assert [reason for _, reason in answers(asking)] == [said]
+    kept(asking, contenders)
+
+
+def test_course__approved_when_another_champion_serves_moves_nothing(asking: World) -> None:
+    def late(_: Proposal) -> Answer:
+        asking.place.promoter.promote(NAME, "3", "a person", "meanwhile", {}, PRESENT, force=True)
+        return Answer(True, "Ada", "")
+
+    outcome = asking.roll("better", late)
+
+    assert "the decision is about version 1, but the champion is 3" in outcome.reasons[0]
+    assert (asking.champion()[0], asking.target.asked[-1]) == ("3", "withdraw")
+
+
+def test_course__where_only_a_rollback_asks_nobody_is_asked(world: World, tmp_path: Path) -> None:
+    world.place = ruled(world.place, tmp_path / "asking", RULES + "approval: {rollback: true}\n")
+
+    assert world.roll("better", unasked).outcome == "promoted"
+    assert answers(world) == []
+
+
+def test_course__a_worse_version_asks_nobody(asking: World, contenders: Served) -> None:
+    def unexpected(_: Proposal) -> Answer:
+        raise AssertionError("nobody should be asked")
+
+    assert asking.roll("worse", unexpected).outcome == "refused"
+    kept(asking, contenders)
