@@ -3,10 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
-from model_code.cases import build_cases
+from model_code.cases import Cases, build_cases
 from model_code.errors import DataError
 from model_code.installation import Installation
 from model_code.ledger import Entry
@@ -36,10 +38,22 @@ WALL = datetime(2024, 5, 1, tzinfo=UTC)
 def answer(place: Installation, bundle: str, start: pd.Timestamp, days: int, wrong_by: float = 1.0) -> None:
     made = place.bundle(bundle)
     cases = build_cases(place.usecase, place.history(start + timedelta(days=days)), origins_of(place, start, days))
-    value = made.predict(cases.features, cases.rows["step"].to_numpy()).value * wrong_by
+    tell(place, bundle, cases, made.predict(cases.features, cases.rows["step"].to_numpy()).value * wrong_by)
+
+
+def miss(place: Installation, bundle: str, start: pd.Timestamp, days: int, megawatts: float) -> None:
+    """Answers that are off by so much, now above and now below: the level stays."""
+    later = start + timedelta(days=days + 1)
+    cases = build_cases(place.usecase, place.history(later), origins_of(place, start, days))
+    sides = np.where(np.arange(len(cases.rows)) % 2, 1.0, -1.0)
+    tell(place, bundle, cases, cases.truth(place.history(later).truth(later)) + megawatts * sides)
+
+
+def tell(place: Installation, bundle: str, cases: Cases, value: NDArray[np.float64]) -> None:
+    name = place.usecase.name
     place.predictions.add(
         Prediction(
-            prediction_id=prediction_id(f"{row.origin}", row.entity, row.time), request_id=f"{row.origin}", usecase=NAME,
+            prediction_id=prediction_id(f"{row.origin}", row.entity, row.time), request_id=f"{row.origin}", usecase=name,
             entity=row.entity, origin=row.origin, time=row.time, lead_seconds=int((row.time - row.origin).total_seconds()),
             value=value[i], lower=value[i] - 3, upper=value[i] + 3, version="1", bundle=bundle, asked_by="t",
             made_at=row.origin, features_hash="f",
@@ -52,24 +66,38 @@ def origins_of(place: Installation, start: pd.Timestamp, days: int) -> list[pd.T
     return origins_between(place.usecase.spec, start, start + timedelta(days=days))
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, mlflow_url: str) -> Installation:
-    """Version 1 answers well for ten days from 8 April, then a fifth too high."""
-    folder = tmp_path_factory.mktemp("reported")
-    made = trained.installation(folder, NAME, mlflow_url)
-    yaml = folder / "usecases" / NAME / "usecase.yaml"
+def released(folder: Path, name: str, mlflow_url: str) -> tuple[Installation, str]:
+    """Version 1 is champion from 8 April, nothing was asked of it yet; its bundle."""
+    made = trained.installation(folder, name, mlflow_url)
+    yaml = folder / "usecases" / name / "usecase.yaml"
     yaml.write_text(yaml.read_text() + RULE)
-    opened = Installation.open(NAME, made.settings)
+    opened = Installation.open(name, made.settings)
     version, ref = trained.train(opened)
     entry = Entry(
-        intent="promote 1", phase="done", usecase=NAME, action="promote", actor="t", reason="r", at=RELEASED.to_pydatetime(),
+        intent="promote 1", phase="done", usecase=name, action="promote", actor="t", reason="r", at=RELEASED.to_pydatetime(),
         to_version=version, to_bundle=ref.hash,
     )  # fmt: skip
     opened.ledger.append(entry)
-    opened.pointers.move(NAME, ref.hash, None)
-    opened.store.append(NAME, "load", tiny.load_rows(trained.PRESENT.replace(minute=0), RELEASED + timedelta(days=25)))
-    answer(opened, ref.hash, RELEASED, 10)
-    answer(opened, ref.hash, RELEASED + timedelta(days=10), 10, wrong_by=1.2)
+    opened.pointers.move(name, ref.hash, None)
+    opened.store.append(name, "load", tiny.load_rows(trained.PRESENT.replace(minute=0), RELEASED + timedelta(days=25)))
+    return opened, ref.hash
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, mlflow_url: str) -> Installation:
+    """Version 1 answers well for ten days from 8 April, then a fifth too high."""
+    opened, bundle = released(tmp_path_factory.mktemp("reported"), NAME, mlflow_url)
+    answer(opened, bundle, RELEASED, 10)
+    answer(opened, bundle, RELEASED + timedelta(days=10), 10, wrong_by=1.2)
+    return opened
+
+
+@pytest.fixture(scope="module")
+def worse(tmp_path_factory: pytest.TempPathFactory, mlflow_url: str) -> Installation:
+    """Version 1 answers well for ten days from 8 April, then loses about twice what is expected, at the same level."""
+    opened, bundle = released(tmp_path_factory.mktemp("worse"), "worse_load", mlflow_url)
+    answer(opened, bundle, RELEASED, 10)
+    miss(opened, bundle, RELEASED + timedelta(days=10), 10, megawatts=2.0)
     return opened
 
 
@@ -125,6 +153,23 @@ def test_find__answers_that_moved_are_told_though_no_feature_did(calm: Findings,
     assert [column.column for column in bad.shift.columns if column.drifted] == [PREDICTION]
     assert (calm.drift is None, bad.drift is None) == (False, False)
     assert {PREDICTION} <= {column.column for column in bad.drift.columns if column.drifted}  # type: ignore[union-attr]
+
+
+def test_report__its_breach_makes_a_retrain_of_what_would_be_a_hard_spell(worse: Installation) -> None:
+    found, policy = find(worse, BAD), worse.usecase.spec.policy
+    assert found.breach is not None
+
+    told = judgement.look(worse, BAD, found.drift, evidently_breach=found.breach)
+    untold = judgement.look(worse, BAD, found.drift, evidently_breach=None)
+
+    for series in told.evidence.series:
+        near = series.origins[-policy.near_origins :]
+        assert policy.ratio_breach < min(point.ratio for point in near) <= max(point.ratio for point in near)
+        assert max(point.ratio for point in near) < policy.blatant_ratio
+    assert told.verdict.action == "retrain"
+    assert all(found.breach in reason for reason in told.verdict.reasons[:2])
+    assert untold.verdict.action == "hold"
+    assert all("a hard spell, not a lasting change" in reason for reason in untold.verdict.reasons)
 
 
 def test_find__nothing_released_says_so(tmp_path: Path) -> None:

@@ -14,9 +14,12 @@ from model_code.evidence import (
     SeriesEvidence,
     SliceEvidence,
 )
+from model_code.shift.quality import QualityLimit
 
 NOW = datetime(2024, 8, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
+EVIDENTLY = QualityLimit(measure="mae", usual=1.0, limit=1.5, window_origins=7, origins=60).breach(2.0, 1.0, 7)
+"""The finding of a report whose errors by Evidently are twice the expected, in the words that reports use."""
 LOSS = {".": 1.0, "o": 1.3, "x": 2.0, "X": 4.0}  # fine, so-so, bad, blatant; against an expected loss of 1
 
 

@@ -7,7 +7,7 @@ import pytest
 from model_code.evidence import Action, Evidence, Release, SeriesEvidence
 from model_code.policy import decide
 from model_code.specification import Policy
-from tests.unit.policy_cases import DAY, NOW, action, evidence, fault, part, series
+from tests.unit.policy_cases import DAY, EVIDENTLY, NOW, action, evidence, fault, part, series
 
 P = Policy()
 CALM = "." * 14
@@ -68,11 +68,11 @@ CASES: list[Case] = [
     ("no truth for long, the estimate is bad", evidence(estimated_ratio=5.0), "hold", "estimated at 5.00", ("page",)),
     ("a bad estimate alone", evidence(series(CALM), estimated_ratio=9.0), "hold", "even keel", ()),
     # -- Evidently counts only together with the loss
-    ("Evidently's threshold alone", evidence(series(CALM), evidently_breach="drift share 0.9"), "hold", "warning only: drift share", ()),
-    ("a bad week beaten by the baseline, Evidently sees it too", evidence(series(WEEK, baseline="." * 21), has_baseline=True, evidently_breach="drift share 0.9"), "retrain", "features moved", ()),
+    ("Evidently's breach alone", evidence(series(CALM), evidently_breach=EVIDENTLY), "hold", "warning only: Evidently's mae", ()),
+    ("a bad week beaten by the baseline, Evidently sees it too", evidence(series(WEEK, baseline="." * 21), has_baseline=True, evidently_breach=EVIDENTLY), "retrain", "the features moved and the model with them: Evidently's mae of 2", ()),
     ("a bad week beaten by the baseline, Evidently sees nothing", evidence(series(WEEK, baseline="." * 21), has_baseline=True), "hold", "hard spell", ()),
-    ("a bad week shared by the baseline, Evidently or not", evidence(series(WEEK, baseline=WEEK), has_baseline=True, evidently_breach="drift share 0.9"), "hold", "hard spell", ()),
-    ("a bad week without a baseline, Evidently or not", evidence(series(WEEK), evidently_breach="drift share 0.9"), "hold", "hard spell", ()),
+    ("a bad week shared by the baseline, Evidently or not", evidence(series(WEEK, baseline=WEEK), has_baseline=True, evidently_breach=EVIDENTLY), "hold", "hard spell", ()),
+    ("a bad week without a baseline, Evidently or not", evidence(series(WEEK), evidently_breach=EVIDENTLY), "hold", "hard spell", ()),
     ("a week far off, the baseline's losses are missing", evidence(series("." * 7 + "XXXXXXX"), has_baseline=True), "hold", "hard spell", ()),
     # -- clocks, numbers, contradictions
     ("evidence from the future", evidence(series("XXXX", previous="...."), released_days_ago=4.5, at=NOW + DAY), "hold", "clocks disagree", ("page",)),
@@ -101,6 +101,10 @@ def test_decide__incident(seen: Evidence, verdict: str, word: str, effects: tupl
     assert decided.action == verdict, decided.reasons
     assert word in " | ".join(decided.reasons)
     assert decided.side_effects == effects
+
+
+def test_evidently__tells_of_its_error_as_a_report_does() -> None:
+    assert EVIDENTLY == "Evidently's mae of 2 over 7 origins is 2.00 times the expected 1; limit 1.50"
 
 
 def test_decide__worst_slice_is_told_first() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from model_code.evidence import Action, Evidence, OriginEvidence, SeriesEvidence
 from model_code.policy import WEEK, decide
 from model_code.specification import Policy
-from tests.unit.policy_cases import DAY, LOSS, NOW, evidence, fault, part, series
+from tests.unit.policy_cases import DAY, EVIDENTLY, LOSS, NOW, evidence, fault, part, series
 
 P = Policy()
 SETTINGS = settings(deadline=None, max_examples=60, derandomize=True)
@@ -71,7 +71,7 @@ def seen(draw: st.DrawFn) -> Evidence:
         slices=tuple(draw(parts)),
         data_faults=draw(st.just(()) | st.just(()) | st.tuples(some_fault)),
         has_baseline=True,
-        evidently_breach=draw(st.sampled_from([None, "drift share 0.9"])),
+        evidently_breach=draw(st.sampled_from([None, EVIDENTLY])),
         estimated_ratio=draw(st.none() | st.floats(0, 9)),
     )
 
