@@ -38,5 +38,6 @@ class Goal:
 
 def exit_code(goals: Sequence[Goal]) -> int:
     """Tell each goal on the terminal; 1 where one is missed."""
-    print("\n".join(map(str, goals)), flush=True)
+    for goal in goals:
+        print(goal, flush=True)
     return 0 if all(goal.met for goal in goals) else 1

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import drills, estimates, numbers
+from benchmarks import breach_page, drills, estimates, numbers
 from benchmarks.cluster import page as cluster
 from benchmarks.drift import page as drift
 from benchmarks.marked import within
@@ -33,6 +33,7 @@ SECTIONS: Mapping[str, Mapping[str, Made]] = {
         "drift": lambda: drift.section(_result("drift"), whole=False),
         "serving": lambda: Results.read().section(list(CONTESTANTS.values())),
         "monitoring": lambda: monitoring.section(_result("monitoring")),
+        "breach": lambda: breach_page.section(_result("breach")),
         "cluster": lambda: cluster.table(cluster.read()),
     },
     "docs/drift.md": {"drift": lambda: drift.section(_result("drift"), whole=True)},
