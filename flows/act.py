@@ -1,4 +1,4 @@
-"""Act: an alert says *look*; look, and in the same run carry out what the policy then says, or hold."""
+"""Act: an alert says *look*; look, and in the same run carry out all that the policy then says, or hold."""
 
 from datetime import UTC, datetime
 from importlib import import_module
@@ -18,33 +18,53 @@ from monitoring.notes import note
 
 FIRST = "rollback"  # what must be quick is asked first; its look is the look
 ACTIONS = ("rollback", "retrain", "recalibrate")  # each a flow of that name in a module of that name
+NOTHING: dict[str, Any] = {"done": False, "action": "hold", "reason": "nothing was ever released"}
 
 
 @flow(name="act", persist_result=True, result_serializer="json", **TOLD)
 def act(params: ActParams) -> dict[str, Any]:
     """Look at the use case as it is now; roll back, retrain or recalibrate if the policy says so, else note why not.
 
-    However it ends, the alerts that had come before it began are dealt with.
+    However it ends, the alerts that had come before it began are dealt with. What was done for others after an action for
+    some entities stands under `further`.
     """
     began, run = datetime.now(UTC), str(flow_run.id)
     place = Installation.open(params.usecase)
     released = place.pointers.get(params.usecase) is not None
-    outcome = carry_out(place, params) if released else {"done": False, "action": "hold", "reason": "nothing was ever released"}
-    if released and not outcome["done"]:
+    came_to = carry_out(place, params) if released else [NOTHING]
+    if released and not any(outcome["done"] for outcome in came_to):
         note_hold(place, params)
     dealt_with = Incidents(place.sql).looked(params.usecase, began, f"flow run {run}", datetime.now(UTC))
     tell(place)
-    get_run_logger().info("%s; alerts dealt with: %d", outcome["action"] if outcome["done"] else "hold", dealt_with)
-    return outcome | {"alerts": dealt_with}
+    done = ", ".join(outcome["action"] for outcome in came_to if outcome["done"])
+    get_run_logger().info("%s; alerts dealt with: %d", done or "hold", dealt_with)
+    return came_to[0] | {"further": came_to[1:], "alerts": dealt_with}
 
 
-def carry_out(place: Installation, params: ActParams) -> dict[str, Any]:
-    """What the flow of the verdict's action returns, with the action's name; each looks again before it moves anything.
+def carry_out(place: Installation, params: ActParams) -> list[dict[str, Any]]:
+    """What came of each action that the policy wants now, with the action's name, the first one first.
+
+    A verdict has one action and one target: after one about some entities, what others want is looked for and carried out.
+    Nobody is acted on twice, so there are no more rounds than entities. A person's force is for the first action alone.
 
     Raises:
         PromotionRefused: The policy still asks for what was refused.
     """
-    action, tried = FIRST, set[str]()
+    came_to = [_settled(FIRST, place, params)]
+    heard = {*came_to[0]["verdict"]["scope"]}
+    others = params.model_copy(update={"force": False})
+    while came_to[-1]["verdict"]["scope"]:
+        wanted = judgement.look(place, place.present(params.now)).verdict
+        if not wanted.scope or not heard.isdisjoint(wanted.scope):
+            break
+        came_to.append(_settled(wanted.action, place, others))
+        heard.update(wanted.scope, came_to[-1]["verdict"]["scope"])
+    return came_to
+
+
+def _settled(action: str, place: Installation, params: ActParams) -> dict[str, Any]:
+    """What the flow of the verdict's action returns, asked for `action` first; each looks again before it moves anything."""
+    tried = set[str]()
     while True:
         tried.add(action)
         outcome = {"action": action, **_attempt(action, place, params)}

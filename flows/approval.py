@@ -1,5 +1,6 @@
 """Approval: the flow pauses with a form in the Prefect UI until a person approves, refuses, or the time is up."""
 
+import hashlib
 from datetime import datetime
 
 from prefect import get_run_logger
@@ -37,7 +38,7 @@ def ask(proposal: Proposal) -> Answer:
             wait_for_input=form,
             timeout=max(1, round(proposal.timeout.total_seconds())),
             poll_interval=POLL_SECONDS,
-            key=f"approve-{proposal.action}",
+            key=pause_key(proposal),
         )
     except FlowPauseTimeout:
         return Answer(False, "", LATE)
@@ -63,6 +64,13 @@ def note_of(proposal: Proposal, answer: Answer, actor: str, at: datetime) -> Ent
         evidence={"proposed": proposal.evidence | {"to_version": proposal.to_version}},
         at=at,
     )
+
+
+def pause_key(proposal: Proposal) -> str:
+    """Of the question: a run that asks again about the same entities takes up the answer; about others it asks anew."""
+    scope = proposal.evidence.get("scope") or ()
+    about = f"-{hashlib.sha256(repr([*scope]).encode()).hexdigest()[:12]}" if scope else ""
+    return f"approve-{proposal.action}{about}"
 
 
 def _told(proposal: Proposal) -> str:

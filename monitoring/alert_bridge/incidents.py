@@ -31,6 +31,7 @@ TABLE = sa.Table(
 )
 MAX_ERROR = 500
 OFTEN_SENT = 3  # an event is sent again only where no run came of it
+SERIES = "series"  # label of an alert about one entity
 Key = tuple[str, datetime]
 
 
@@ -66,6 +67,11 @@ class Incident:
     def key(self) -> Key:
         """What makes it this incident and no other."""
         return self.fingerprint, self.starts_at
+
+    @property
+    def series(self) -> str | None:
+        """That it is about; None where it is about all of the use case."""
+        return self.labels.get(SERIES) or None
 
 
 @dataclass(frozen=True)
@@ -129,11 +135,13 @@ class Incidents:
 
     def looked(self, usecase: str, received_until: datetime, by: str, now: datetime) -> int:
         """A flow looked at the use case: every incident received before it began is dealt with. How many that were."""
-        open_ones = (TABLE.c.usecase == usecase, TABLE.c.received_at <= received_until, TABLE.c.looked_at.is_(None))
-        with sql.transaction(self._engine) as connection:
-            return connection.execute(
-                sa.update(TABLE).where(*open_ones).values(looked_at=now, looked_by=by, due_at=None)
-            ).rowcount
+        return self._close((TABLE.c.usecase == usecase, TABLE.c.received_at <= received_until), by, now)
+
+    def settled(self, incident: Incident, by: str, now: datetime) -> int:
+        """An action dealt with what the incident is about: so it did with those about the same series received before it."""
+        same_series = TABLE.c.labels[SERIES].as_string().is_not_distinct_from(incident.series)
+        received = (TABLE.c.usecase == incident.usecase, TABLE.c.received_at <= incident.received_at)
+        return self._close((*received, same_series), by, now)
 
     def all(self, *, waiting: bool = False) -> list[Incident]:
         """All incidents, or only those that still have something to send, in the order in which they were received."""
@@ -197,6 +205,12 @@ class Incidents:
     def _lease(self, connection: sa.Connection, incident: Incident, until: datetime) -> bool:
         mine = (*_is(incident.key), TABLE.c.due_at == incident.due_at)
         return connection.execute(sa.update(TABLE).where(*mine).values(due_at=until)).rowcount == 1
+
+    def _close(self, which: Iterable[sa.ColumnElement[bool]], by: str, now: datetime) -> int:
+        """Nothing more is sent of those that nobody has looked at yet; how many they were."""
+        closed = sa.update(TABLE).where(*which, TABLE.c.looked_at.is_(None)).values(looked_at=now, looked_by=by, due_at=None)
+        with sql.transaction(self._engine) as connection:
+            return connection.execute(closed).rowcount
 
     def _update(self, key: Key, **values: Any) -> None:
         with sql.transaction(self._engine) as connection:

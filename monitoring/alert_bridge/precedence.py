@@ -1,7 +1,8 @@
 """Who goes first: an alert about what the monitor has just acted on, or is acting on, starts no second run."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -13,37 +14,49 @@ from monitoring.releases import ACTIONS
 HEAD_START = timedelta(seconds=30)
 # After an action every look within the cool-down holds; alerts that are still on their way are about what it dealt with.
 SETTLED = timedelta(seconds=120)
-MOST_ENTRIES = 10
+MOST_ENTRIES = 50
 VERDICT = "verdict"  # as monitoring.judgement names it, which is too heavy to be imported here
 Precedence = Literal["go", "wait", "dealt with"]
 
 
-def precedence(engine: sa.Engine, usecase: str, now: datetime) -> Precedence:
+def precedence(engine: sa.Engine, usecase: str, now: datetime, series: str | None = None) -> Precedence:
     """What an alert of the use case should do now.
 
     Args:
         engine: The database of the ledger.
         usecase: Concerned.
         now: Wall clock (aware); the ledger's `recorded_at` is compared with it, not the simulated times of its entries.
+        series: That the alert is about; None: about all of them, which an action for some does not settle.
 
     Returns:
-        `dealt with`: the policy acted within the last two minutes; `wait`: a verdict other than hold stands and its run is
-        about to act; `go`: nobody is at it.
+        `dealt with`: the policy acted within the last two minutes on what the alert is about; `wait`: a verdict other than
+        hold stands and its run is about to act; `go`: nobody is at it.
 
     Raises:
         StoreError: The database cannot be read.
     """
-    recent = (
-        sa.select(TABLE.c.action, TABLE.c.phase, TABLE.c.evidence, TABLE.c.recorded_at)
+    rows = _recent(engine, usecase, now)
+    if any(_settles(row["scope"], series) for row in rows if row["action"] != VERDICT):
+        return "dealt with"
+    if not rows or rows[0]["action"] != VERDICT or now - rows[0]["recorded_at"] > HEAD_START:
+        return "go"  # the latest verdict was carried out, for others; or nobody follows it
+    return "go" if rows[0]["evidence"].get("verdict", {}).get("action") == "hold" else "wait"
+
+
+def _recent(engine: sa.Engine, usecase: str, now: datetime) -> Sequence[Mapping[Any, Any]]:
+    """Verdicts and actions of the last two minutes, latest first."""
+    acted = sa.and_(TABLE.c.action.in_(ACTIONS), TABLE.c.phase.in_(("done", "note")))
+    query = (
+        sa.select(TABLE.c.action, TABLE.c.scope, TABLE.c.evidence, TABLE.c.recorded_at)
         .where(TABLE.c.usecase == usecase, TABLE.c.recorded_at > now - SETTLED, TABLE.c.recorded_at <= now + HEAD_START)
+        .where(sa.or_(acted, TABLE.c.action == VERDICT))
         .order_by(TABLE.c.id.desc())
         .limit(MOST_ENTRIES)
     )
     with sql.transaction(engine) as connection:
-        rows = connection.execute(recent).mappings().all()
-    if any(row["action"] in ACTIONS and row["phase"] in ("done", "note") for row in rows):
-        return "dealt with"
-    verdict = next((row for row in rows if row["action"] == VERDICT), None)
-    if verdict is None or now - verdict["recorded_at"] > HEAD_START:
-        return "go"
-    return "go" if verdict["evidence"].get("verdict", {}).get("action") == "hold" else "wait"
+        return connection.execute(query).mappings().all()
+
+
+def _settles(scope: Sequence[str], series: str | None) -> bool:
+    """Whether an action with that scope (empty: for all) dealt with an alert about that series."""
+    return not scope or series in scope

@@ -132,9 +132,9 @@ class Sender:
             return True
         if incident.usecase is None:
             return False
-        first = precedence(self._engine, incident.usecase, now)
+        first = precedence(self._engine, incident.usecase, now, incident.series)
         if first == "dealt with":
-            self._incidents.looked(incident.usecase, incident.received_at, "the policy's own action", now)
+            self._incidents.settled(incident, "the policy's own action", now)
             LOG.info("%s of %s is about what was just acted on", incident.alertname, incident.usecase)
             return True
         if first == "wait" or self._prefect.looks_under_way(ACTING, incident.usecase, RUN_IS_DEAD):

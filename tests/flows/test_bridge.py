@@ -23,9 +23,9 @@ from monitoring.alert_bridge.incidents import Incidents
 from monitoring.gauges import GaugeStore
 from tests.bridge_process import BridgeProcess, alert
 from tests.conftest import free_port
-from tests.flows.bad_release import released_badly
+from tests.flows.bad_release import released_badly, released_badly_to_each
 from tests.flows.running import Runs, completed, until
-from tests.flows.small import NAME, Stages
+from tests.flows.small import NAME, Stages, champion_of
 from tests.flows.test_outages import kill_server
 from tests.monitoring.watching import Watchers, eventually, require_programs
 
@@ -43,9 +43,23 @@ def badly_released(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> 
     return home
 
 
+@pytest.fixture(scope="module")
+def badly_released_to_each(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("each") / "home"
+    released_badly_to_each(stages, home).sql.dispose()
+    setattr(stages, "badly_released_to_each", home)  # noqa: B010
+    return home
+
+
 @pytest.fixture
 def place(
-    badly_released: Path, stages: Stages, runs: Runs, prefect_api: str, tmp_path: Path, request: pytest.FixtureRequest
+    badly_released: Path,
+    badly_released_to_each: Path,
+    stages: Stages,
+    runs: Runs,
+    prefect_api: str,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Installation]:
     """Its champion is a bad release, unless a stage is named. The server's automations start runs for it, as they would on its own stack."""
     copied = stages.copy(getattr(request, "param", "badly_released"), tmp_path / "home")
@@ -112,6 +126,11 @@ def rollbacks(place: Installation) -> list[tuple[str, str | None, str | None]]:
     return [(entry.actor, entry.from_version, entry.to_version) for entry in entries]
 
 
+def rollbacks_of(place: Installation) -> list[tuple[str, ...]]:
+    """Whom each of those that were done is about."""
+    return [entry.scope for entry in place.ledger.entries(NAME) if entry.action == "rollback" and entry.phase == "done"]
+
+
 def all_looked_at(place: Installation) -> bool:
     found = Incidents(place.sql).all()
     return bool(found) and all(each.looked_at is not None and each.due_at is None for each in found)
@@ -152,6 +171,41 @@ def test_bridge__an_alert_about_what_the_monitor_acts_on_starts_no_second_run(
     assert rollbacks(place) == [("evenkeel", "2", "1")]
     assert len(ends) == 1
     assert [each.looked_by for each in Incidents(place.sql).all()] == ["the policy's own action"]
+
+
+@pytest.mark.parametrize("place", ["badly_released_to_each"], indirect=True)
+def test_act__of_two_breaches_with_different_ends_carries_out_both_in_one_run(
+    runs: Runs, place: Installation, prefect_api: str
+) -> None:
+    with BridgeProcess(place.settings, prefect_api) as bridge:
+        bridge.post(alert(NAME, series="north"), alert(NAME, series="south"))
+        until(lambda: all_looked_at(place), 0.2)
+        (run,) = ended(runs, place)
+
+    assert sorted(rollbacks_of(place)) == [("north",), ("south",)]
+    champion = champion_of(place)
+    assert {name: champion.part_of(name).hash for name in ("north", "south")} == {
+        name: place.registry.bundle_of(NAME, version) for name, version in (("north", "1"), ("south", "2"))
+    }
+    assert {each.looked_by for each in Incidents(place.sql).all()} == {f"flow run {run.id}"}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("place", ["badly_released_to_each"], indirect=True)
+def test_act__after_the_monitors_own_rollback_of_one_place_carries_out_that_of_the_other(
+    runs: Runs, place: Installation, prefect_api: str
+) -> None:
+    runs.complete("rollback", place, reason="the monitor's verdict")
+    (first,) = rollbacks_of(place)
+    ((other,),) = [{"north", "south"} - set(first)]
+    with BridgeProcess(place.settings, prefect_api) as bridge:
+        bridge.post(alert(NAME, series=first[0]), alert(NAME, series=other))
+        until(lambda: all_looked_at(place), 0.2)
+        ended(runs, place)
+
+    looked_by = {each.series: str(each.looked_by).partition(" run ")[0] for each in Incidents(place.sql).all()}
+    assert looked_by == {first[0]: "the policy's own action", other: "flow"}
+    assert rollbacks_of(place) == [first, (other,)]
 
 
 @pytest.mark.parametrize(

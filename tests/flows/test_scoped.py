@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from flows.approval import pause_key
 from flows.drill.answers import answer
 from model_code.bundle import Bundle
 from model_code.cases import build_cases
@@ -20,6 +21,7 @@ from model_code.promotion import STEPS
 from model_code.replay import replay
 from model_code.standing import standing, standing_for
 from monitoring import acting, judgement
+from monitoring.consent import Proposal
 from monitoring.recalibrating import recalibrate
 from services.client import ForecastClient
 from services.rollout.local.service import LocalService
@@ -149,6 +151,14 @@ def test_roll_back__of_all_afterwards_wins(bad_north: Installation) -> None:
     assert done.entry is not None
     assert (done.entry.to_version, done.entry.scope) == ("1", ())
     assert champion_of(bad_north).hash == bad_north.registry.bundle_of(NAME, "1")
+
+
+def test_pause_key__what_was_answered_about_one_place_is_no_answer_about_another() -> None:
+    def key(*scope: str) -> str:
+        return pause_key(Proposal(NAME, "rollback", "2", "1", (), {"scope": list(scope)}, timedelta(hours=1)))
+
+    assert key("north") == key("north")
+    assert len({key(), key("north"), key("south"), key("north", "south")}) == 4
 
 
 def test_retrain__of_one_place_changes_it_alone(moved_north: Installation) -> None:

@@ -13,10 +13,11 @@ from monitoring.alert_bridge.precedence import HEAD_START, SETTLED, precedence
 from tests.monitoring.alert_bridge.bridge import NOON
 
 
-def entry(action: str, phase: str, at: datetime, verdict: str = "") -> Entry:
+def entry(action: str, phase: str, at: datetime, verdict: str = "", scope: tuple[str, ...] = ()) -> Entry:
     evidence: dict[str, Any] = {"verdict": {"action": verdict}} if verdict else {}
     return Entry.model_validate(
-        {"phase": phase, "usecase": "demand", "action": action, "actor": "t", "reason": "", "evidence": evidence, "at": at, "recorded_at": at}
+        {"phase": phase, "usecase": "demand", "action": action, "actor": "t", "reason": "", "scope": scope, "evidence": evidence,
+         "at": at, "recorded_at": at}
     )  # fmt: skip
 
 
@@ -46,8 +47,26 @@ def test_precedence__follows_the_ledger(engine: sa.Engine, entries: list[Entry],
     for each in entries:
         ledger.append(each)
 
-    assert precedence(engine, "demand", NOON) == told
+    assert {precedence(engine, "demand", NOON, series) for series in (None, "VIC")} == {told}
     assert precedence(engine, "another", NOON) == "go"
+
+
+@pytest.mark.parametrize(("series", "told"), [("VIC", "dealt with"), ("NSW", "go"), (None, "go")])
+def test_precedence__an_action_for_some_settles_alerts_about_them_alone(engine: sa.Engine, series: str | None, told: str) -> None:
+    """Nobody waits for the verdict that the action carried out."""
+    ledger = Ledger(engine)
+    ledger.append(entry("verdict", "note", NOON - 2 * SECOND, "rollback", ("VIC",)))
+    ledger.append(entry("rollback", "done", NOON - SECOND, scope=("VIC",)))
+
+    assert precedence(engine, "demand", NOON, series) == told
+
+
+def test_precedence__waits_for_a_verdict_after_an_action_for_others(engine: sa.Engine) -> None:
+    ledger = Ledger(engine)
+    ledger.append(entry("rollback", "done", NOON - 2 * SECOND, scope=("VIC",)))
+    ledger.append(entry("verdict", "note", NOON - SECOND, "rollback", ("NSW",)))
+
+    assert precedence(engine, "demand", NOON, "NSW") == "wait"
 
 
 def test_precedence__knows_a_verdict_by_the_monitors_word() -> None:

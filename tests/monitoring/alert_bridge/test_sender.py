@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
+from model_code.ledger import Entry, Ledger
 from monitoring.alert_bridge.prefect_api import PrefectApi
 from monitoring.alert_bridge.sender import ACTING, FIRST_RESEND, LEASE, MOST_SENT, RUN_IS_DEAD, Sender, event_id
 from tests.bridge_process import alert
@@ -91,6 +92,28 @@ def test_send_due__waits_for_a_run_under_way(engine: sa.Engine, sender: Sender, 
     sender.send_due()
 
     assert (waited, len(prefect.events)) == (0, 1)
+
+
+def test_send_due__of_two_series_settles_the_one_that_was_acted_on(
+    engine: sa.Engine, sender: Sender, prefect: PrefectServer, clock: Clock
+) -> None:
+    acted = Entry(
+        phase="done", usecase="demand", action="rollback", actor="t", reason="", scope=("VIC",), at=NOON, recorded_at=NOON
+    )
+    Ledger(engine).append(acted)
+    about_vic = [alert("demand", name, series="VIC") for name in ("EvenkeelLossRatioBreach", "EvenkeelBadOrigins")]
+    incidents = kept(engine, clock, *about_vic, alert("demand", series="NSW"), alert("demand", "EvenkeelPolicyPages"))
+
+    sender.send_due()
+
+    looked_by = {(each.alertname, each.series): each.looked_by for each in incidents.all()}
+    assert looked_by == {
+        ("EvenkeelLossRatioBreach", "VIC"): "the policy's own action",
+        ("EvenkeelBadOrigins", "VIC"): "the policy's own action",
+        ("EvenkeelLossRatioBreach", "NSW"): None,
+        ("EvenkeelPolicyPages", None): None,
+    }
+    assert sorted(str(event["payload"]["labels"].get("series")) for event in prefect.events) == ["NSW", "None"]
 
 
 def test_send_due__sends_again_until_a_flow_has_looked(
