@@ -1,15 +1,33 @@
 """Incidents as the ledger tells them: from the first verdict that asks for something until all is on an even keel again. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from model_code.ledger import Entry
+from monitoring.notify.subjects import CALM, beyond, subjects_of
 from monitoring.releases import ACTIONS
 
 VERDICT = "verdict"  # action of the notes that a look leaves
-CALM = "on an even keel"
 WARNING = "warning only"  # a reason about no series
+
+
+@dataclass(frozen=True)
+class News:
+    """What people who know of an incident do not know yet.
+
+    Attributes:
+        entry: That tells it: a verdict, or an action.
+        subjects: Entities and slices that were no part of the incident; empty where it is the first action alone.
+    """
+
+    entry: Entry
+    subjects: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The same in every process."""
+        return _key(self.entry)
 
 
 @dataclass(frozen=True)
@@ -19,6 +37,7 @@ class Incident:
     Attributes:
         opened: The entry that began it: a verdict, or an action where the look and the action were one run.
         actions: What was done or tried in its course.
+        news: Trouble of entities or slices that joined it, each once, and the first action where none had been told of.
         ended: The verdict that says all is well again; None while it lasts.
 
     Example:
@@ -32,12 +51,13 @@ class Incident:
     usecase: str
     opened: Entry
     actions: tuple[Entry, ...] = ()
+    news: tuple[News, ...] = ()
     ended: Entry | None = None
 
     @property
     def key(self) -> str:
         """The same in every process: the identity of the entry that began it."""
-        return f"{self.opened.intent}/{self.opened.phase}"
+        return _key(self.opened)
 
 
 def incidents_of(entries: Iterable[Entry]) -> list[Incident]:
@@ -47,19 +67,32 @@ def incidents_of(entries: Iterable[Entry]) -> list[Incident]:
         entries: In the order of recording.
     """
     found: list[Incident] = []
-    lasts = False
+    story: list[Entry] = []
     for entry in entries:
         if entry.action == VERDICT and is_calm(entry):
-            if lasts:
-                found[-1] = replace(found[-1], ended=entry)
-            lasts = False
+            if story:
+                found.append(replace(_incident(story), ended=entry))
+            story = []
         elif _is_action(entry) or (entry.action == VERDICT and is_troubled(entry)):
-            if not lasts:
-                found.append(Incident(entry.usecase, entry))
-            if _is_action(entry):
-                found[-1] = replace(found[-1], actions=(*found[-1].actions, entry))
-            lasts = True
-    return found
+            story.append(entry)
+    return [*found, _incident(story)] if story else found
+
+
+def _incident(story: Sequence[Entry]) -> Incident:
+    """From the entries that tell of trouble or of an action, all of one incident."""
+    opened, *later = story
+    actions = tuple(entry for entry in story if _is_action(entry))
+    return Incident(opened.usecase, opened, actions, tuple(_news(opened, later)))
+
+
+def _news(opened: Entry, later: Iterable[Entry]) -> Iterator[News]:
+    known, action_told = set(subjects_of(opened)), _tells_an_action(opened)
+    for entry in later:
+        joined = beyond(subjects_of(entry), known)
+        if joined or (_is_action(entry) and not action_told):
+            known.update(joined)
+            action_told |= _tells_an_action(entry)
+            yield News(entry, joined)
 
 
 def is_troubled(note: Entry) -> bool:
@@ -84,6 +117,15 @@ def _told_calm(verdict: Mapping[str, Any]) -> bool:
     """The same by the words of a note of before, which keeps no more: those about each series, after its name."""
     told = [str(reason) for reason in verdict.get("reasons", ()) if not str(reason).startswith(WARNING)]
     return bool(told) and all(reason.partition(": ")[2].startswith(CALM) for reason in told)
+
+
+def _key(entry: Entry) -> str:
+    return f"{entry.intent}/{entry.phase}"
+
+
+def _tells_an_action(entry: Entry) -> bool:
+    """Whether who hears of it hears of an action, done or about to be."""
+    return _is_action(entry) or verdict_of(entry).get("action", "hold") != "hold"
 
 
 def _is_action(entry: Entry) -> bool:

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from model_code.ledger import Entry
-from monitoring.notify.incidents import VERDICT, Incident, verdict_of
+from monitoring.notify.incidents import VERDICT, Incident, News, verdict_of
 
 MOST_REASONS = 8
+MOST_SUBJECTS = 8
 LONGEST_REASON = 400  # characters
 ANOTHER_TIME = timedelta(hours=1)  # a decision that far from its recording belongs to a simulation
-Kind = Literal["opened", "ended"]
+Kind = Literal["opened", "news", "ended"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Message:
     body: str
 
 
-def message_of(incident: Incident, kind: Kind, links: Mapping[str, str]) -> Message:
+def message_of(incident: Incident, kind: Literal["opened", "ended"], links: Mapping[str, str]) -> Message:
     """The message about the beginning or the end of an incident.
 
     Args:
@@ -33,8 +34,7 @@ def message_of(incident: Incident, kind: Kind, links: Mapping[str, str]) -> Mess
         ValueError: The end of an incident that lasts still.
     """
     if kind == "opened":
-        parts = [_heading(incident.opened), "", "Evidence:", *_reasons(incident.opened), "", f"Action: {_asked(incident)}"]
-        return Message(kind, f"Evenkeel {incident.usecase}: {_asked(incident)}", _body(parts, links))
+        return _about(incident.opened, kind, "", links)
     if incident.ended is None:
         raise ValueError(f"incident {incident.key} lasts still")
     done = [f"- {_done(entry)}" for entry in incident.actions] or ["- nothing: it passed by itself"]
@@ -52,21 +52,36 @@ def message_of(incident: Incident, kind: Kind, links: Mapping[str, str]) -> Mess
     return Message(kind, f"Evenkeel {incident.usecase}: on an even keel again", _body(parts, links))
 
 
+def news_of(news: News, links: Mapping[str, str]) -> Message:
+    """The message about what joined an incident that lasts, or what is done about it.
+
+    Args:
+        links: Where to read on, by what it is.
+    """
+    more = f", and {len(news.subjects) - MOST_SUBJECTS} more" if len(news.subjects) > MOST_SUBJECTS else ""
+    return _about(news.entry, "news", f"{', '.join(news.subjects[:MOST_SUBJECTS])}{more}" if news.subjects else "", links)
+
+
+def _about(entry: Entry, kind: Kind, joined: str, links: Mapping[str, str]) -> Message:
+    asked, also = _asked(entry), f"also {joined}: " if joined else ""
+    parts = [_heading(entry), "", "Evidence:", *_reasons(entry), "", f"Action: {asked}"]
+    return Message(kind, f"Evenkeel {entry.usecase}: {also}{asked}", _body(parts, links))
+
+
 def _heading(entry: Entry) -> str:
     recorded = entry.recorded_at or entry.at
     told = f"{entry.usecase}, {_moment(recorded)} UTC"
     return told + (f" (decided for {_moment(entry.at)} UTC)" if abs(recorded - entry.at) > ANOTHER_TIME else "")
 
 
-def _asked(incident: Incident) -> str:
+def _asked(entry: Entry) -> str:
     """What is done or wanted, in a few words."""
-    opened = incident.opened
-    if opened.action != VERDICT:
-        return _done(opened)
-    verdict = verdict_of(opened)
+    if entry.action != VERDICT:
+        return _done(entry)
+    verdict = verdict_of(entry)
     action, effects = verdict.get("action", "hold"), verdict.get("side_effects") or []
     target = f" to version {verdict['to_version']}" if verdict.get("to_version") else ""
-    scope = f" of {', '.join(opened.scope)}" if opened.scope else ""
+    scope = f" of {', '.join(entry.scope)}" if entry.scope else ""
     others = [str(effect) for effect in effects if effect != "page"]
     called = "; a person is asked to look" if action == "hold" and "page" in effects else ""
     return f"{action}{target}{scope}" + (f", {', '.join(others)}" if others else "") + called

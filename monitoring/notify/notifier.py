@@ -1,22 +1,23 @@
-"""The notifier: tells everybody of each incident's beginning and end, once; what fails is tried again by the next run."""
+"""The notifier: tells everybody of each incident's beginning, news and end, once; what fails is tried again by the next run."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import get_args
 
 import sqlalchemy as sa
 
 from model_code import sql
-from model_code.ledger import Ledger
-from monitoring.notify.incidents import Incident, incidents_of
-from monitoring.notify.message import Kind, message_of
+from model_code.ledger import Entry, Ledger
+from monitoring.notify.incidents import Incident, News, incidents_of
+from monitoring.notify.message import Kind, Message, message_of, news_of
 from monitoring.notify.targets import Target
 
 LOG = logging.getLogger("evenkeel.notify")
-RECENT = timedelta(days=7)  # an older incident is history: nobody is told of it any more
+RECENT = timedelta(days=7)  # what is older is history: nobody is told of it any more
 MOST_MESSAGES = 20  # of one run; the next one goes on
 ANOTHERS_TURN_SECONDS = 30.0
+TOLD: Mapping[Kind, str] = {"opened": "opened", "news": "goes on", "ended": "ended"}
 
 TABLE = sa.Table(
     "notification",
@@ -27,6 +28,36 @@ TABLE = sa.Table(
     sa.Column("target", sa.String, primary_key=True),
     sa.Column("told_at", sql.UtcTime, nullable=False),
 )
+
+
+@dataclass(frozen=True)
+class Telling:
+    """One thing that there is to tell of an incident.
+
+    Attributes:
+        key: The same in every process; with `kind` its identity.
+        entry: That tells it.
+    """
+
+    incident: Incident
+    kind: Kind
+    key: str
+    entry: Entry
+    news: News | None = None
+
+    def message(self, links: Mapping[str, str]) -> Message:
+        """What is said."""
+        if self.news is not None:
+            return news_of(self.news, links)
+        return message_of(self.incident, "opened" if self.kind == "opened" else "ended", links)
+
+
+def tellings_of(incident: Incident) -> Iterator[Telling]:
+    """Beginning, news and end of an incident, as far as they have come."""
+    yield Telling(incident, "opened", incident.key, incident.opened)
+    yield from (Telling(incident, "news", news.key, news.entry, news) for news in incident.news)
+    if incident.ended is not None:
+        yield Telling(incident, "ended", incident.key, incident.ended)
 
 
 class Notifier:
@@ -60,31 +91,28 @@ class Notifier:
             return 0
         with sql.exclusive(self._engine, f"notify-{usecase}", ANOTHERS_TURN_SECONDS):
             due = self._due(usecase, now)[:MOST_MESSAGES]
-            return sum(self._send(incident, kind, target, now, links) for incident, kind, target in due)
+            return sum(self._send(telling, target, now, links) for telling, target in due)
 
-    def _due(self, usecase: str, now: datetime) -> list[tuple[Incident, Kind, Target]]:
-        """The end of an incident is told to those who were told of its beginning."""
+    def _due(self, usecase: str, now: datetime) -> list[tuple[Telling, Target]]:
+        """News and end of an incident are told to those who were told of its beginning, or are now."""
         known, due = self._known(usecase), []
         for incident in incidents_of(self._ledger.entries(usecase)):
-            if now - (incident.opened.recorded_at or incident.opened.at) > RECENT:
-                continue
-            kinds: tuple[Kind, ...] = get_args(Kind) if incident.ended else ("opened",)
-            due += [
-                (incident, kind, target)
-                for target in self._targets
-                for kind in kinds
-                if (incident.key, kind, target.identity) not in known
-            ]
+            for target in self._targets:
+                wanted = [each for each in tellings_of(incident) if _is_recent(each.entry, now)]
+                if (incident.key, "opened", target.identity) not in known and not _is_recent(incident.opened, now):
+                    continue
+                due += [(each, target) for each in wanted if (each.key, each.kind, target.identity) not in known]
         return due
 
-    def _send(self, incident: Incident, kind: Kind, target: Target, now: datetime, links: Mapping[str, str]) -> bool:
-        if kind == "ended" and (incident.key, "opened", target.identity) not in self._known(incident.usecase):
+    def _send(self, telling: Telling, target: Target, now: datetime, links: Mapping[str, str]) -> bool:
+        incident, kind = telling.incident, telling.kind
+        if kind != "opened" and (incident.key, "opened", target.identity) not in self._known(incident.usecase):
             return False  # its beginning was not taken just now
-        wrong = target.send(message_of(incident, kind, links))
+        wrong = target.send(telling.message(links))
         if wrong is not None:
-            LOG.warning("%s was not told that an incident of %s %s: %s", target.kind, incident.usecase, kind, wrong)
+            LOG.warning("%s was not told that an incident of %s %s: %s", target.kind, incident.usecase, TOLD[kind], wrong)
             return False
-        row = {"usecase": incident.usecase, "incident": incident.key, "kind": kind, "target": target.identity, "told_at": now}
+        row = {"usecase": incident.usecase, "incident": telling.key, "kind": kind, "target": target.identity, "told_at": now}
         with sql.transaction(self._engine) as connection:
             connection.execute(sql.insert(self._engine, TABLE).values(row).on_conflict_do_nothing())
         return True
@@ -93,3 +121,7 @@ class Notifier:
         query = sa.select(TABLE.c.incident, TABLE.c.kind, TABLE.c.target).where(TABLE.c.usecase == usecase)
         with sql.transaction(self._engine) as connection:
             return {(row.incident, row.kind, row.target) for row in connection.execute(query)}
+
+
+def _is_recent(entry: Entry, now: datetime) -> bool:
+    return now - (entry.recorded_at or entry.at) <= RECENT

@@ -11,20 +11,26 @@ from model_code.ledger import Entry
 from model_code.policy import Verdict, decide
 from model_code.specification import Policy
 from monitoring import judgement
+from monitoring.judgement import Judgement
+from monitoring.notes import note
 from monitoring.notify import incidents
-from monitoring.notify.incidents import incidents_of, is_calm, is_troubled
+from monitoring.notify.incidents import incidents_of, is_calm, is_troubled, verdict_of
 from tests.unit.policy_cases import DAY, NOW, action, evidence, fault, part, series
 
 HOUR = timedelta(hours=1)
 FINE, MOVED, STALE = "." * 14, {"ratios": "..........xxxx", "level": "AAAA"}, NOW + 90 * DAY
 
 
-def verdict(*done: Action, divisible: bool = True, at: Any = NOW, **told: Any) -> Verdict:
-    """What the policy makes of series by name: characters as in the table of policy cases, or all that `series` takes."""
+def verdict(*done: Action, at: Any = NOW, **told: Any) -> Verdict:
+    """What the policy makes of what is seen."""
+    return decide(Policy(), watched(**told), done, at)
+
+
+def watched(*, divisible: bool = True, **told: Any) -> Evidence:
+    """Series by name: characters as in the table of policy cases, or all that `series` takes; other facts as they are."""
     marks = {name: given if isinstance(given, dict) else {"ratios": given} for name, given in told.items() if name.isupper()}
     facts = {name: given for name, given in told.items() if not name.isupper()}
-    watched = [series(name=name, **given) for name, given in marks.items()]
-    return decide(Policy(), evidence(*watched, divisible=divisible, **facts), done, at)
+    return evidence(*[series(name=name, **given) for name, given in marks.items()], divisible=divisible, **facts)
 
 
 def retrained(*scope: str, days_ago: float = 2) -> Action:
@@ -64,9 +70,16 @@ def look(told: Verdict, hours: float, *, kept: Sequence[str] = ()) -> Entry:
     return Entry(phase="note", usecase="demand", action="verdict", actor="monitor", reason="; ".join(told.reasons), evidence=seen, at=at, recorded_at=at, intent=f"look {at}")  # fmt: skip
 
 
-def act(kind: str, hours: float) -> Entry:
+def noted(hours: float, *done: Action, **told: Any) -> Entry:
+    """The note of a look, with what was seen, as the monitor leaves it."""
+    at, seen = NOW + hours * HOUR, watched(**told)
+    made = note("demand", Judgement(seen, decide(Policy(), seen, done, NOW)), at)
+    return made.model_copy(update={"recorded_at": at, "intent": f"look {at}"})
+
+
+def act(kind: str, hours: float, *scope: str) -> Entry:
     at = NOW + hours * HOUR
-    return Entry(phase="done", usecase="demand", action=kind, actor="evenkeel", reason="it was bad", from_version="2", to_version="1", at=at, recorded_at=at, intent=f"act {at}")  # fmt: skip
+    return Entry(phase="done", usecase="demand", action=kind, actor="evenkeel", reason="it was bad", scope=scope, from_version="2", to_version="1", at=at, recorded_at=at, intent=f"act {at}")  # fmt: skip
 
 
 def earlier(told: Verdict, hours: float) -> Entry:
@@ -142,6 +155,59 @@ def test_incidents_of__a_note_that_cannot_be_read_is_no_good_news() -> None:
     broken = look(CALM, 0).model_copy(update={"evidence": {}})
 
     assert len(incidents_of([broken])) == 1
+
+
+MOVES = {"A": MOVED, "B": FINE}
+
+
+@pytest.mark.parametrize(
+    ("later", "subjects"),
+    [
+        (noted(1, **MOVES), []),
+        (noted(1, retrained("A"), **MOVES), []),
+        (noted(1, retrained("A"), A=MOVED, B=MOVED), [("B",)]),
+        (noted(1, A=MOVED, B=MOVED), [("all",)]),
+        (noted(1, **MOVES, slices=(part(),)), [("slice hour=17",)]),
+        (noted(1, **MOVES, data_faults=(fault(entity="B"),)), [("B",)]),
+        (noted(1, A=MOVED, B={"ratios": FINE, "level": "AAAA"}, slices=(part(),)), [("slice hour=17",)]),
+        (act("retrain", 1, "A"), []),
+        (act("retrain", 1, "B"), [("B",)]),
+    ],
+    ids=["the same", "it cools down", "another", "all", "slice", "fault elsewhere", "alarm borne", "its action", "another's action"],
+)  # fmt: skip
+def test_incidents_of__what_joins_one_is_news_once(later: Entry, subjects: list[tuple[str, ...]]) -> None:
+    again = later.model_copy(update={"intent": "again"})
+
+    (incident,) = incidents_of([noted(0, **MOVES), later, again])
+
+    assert [news.subjects for news in incident.news] == subjects
+
+
+def test_incidents_of__of_one_entity_alone_is_about_all() -> None:
+    (incident,) = incidents_of([noted(0, A=FINE, data_faults=(fault(entity="A"),)), noted(1, A=MOVED), act("retrain", 1)])
+
+    assert [news.subjects for news in incident.news] == [()]
+
+
+def test_incidents_of__the_first_action_is_news_where_none_was_told_of() -> None:
+    page = noted(0, A=FINE, B=FINE, slices=(part(),))
+    assert verdict_of(page)["action"] == "hold"
+    story = [page, act("retrain", 1), act("retrain", 2)]
+
+    (incident,) = incidents_of(story)
+
+    assert [news.entry for news in incident.news] == [story[1]]
+    assert [news.subjects for news in incident.news] == [("all",)]
+
+
+def test_incidents_of__who_hears_of_a_person_asked_for_one_entity_hears_of_its_first_action() -> None:
+    no_target = {"ratios": "xxxx", "previous": "...."}
+    page = noted(0, A=no_target, B=FINE, released_days_ago=4.5, previous=None)
+    story = [page, act("retrain", 1, "A"), act("rollback", 2, "A")]
+
+    (incident,) = incidents_of(story)
+
+    assert [(news.entry, news.subjects) for news in incident.news] == [(story[1], ())]
 
 
 @pytest.mark.parametrize(

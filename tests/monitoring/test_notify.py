@@ -124,6 +124,47 @@ def test_tell__one_message_when_it_begins_and_one_when_it_ends(engine: sa.Engine
     assert notifier.tell("another", NOON, {}) == 0
 
 
+def test_tell__what_joins_an_incident_and_its_first_action_are_told_once(engine: sa.Engine) -> None:
+    target = Listed()
+    retrain = Verdict(action="retrain", reasons=("NSW: the world changed",), scope=("NSW",))
+    north = look(retrain, NOON + HOUR).model_copy(update={"scope": ("NSW",)})
+    page = look(PAGE, NOON).model_copy(update={"scope": ("VIC",)})
+    story = [page, north, look(retrain, NOON + 2 * HOUR), act("retrain", NOON + 3 * HOUR), act("rollback", NOON + 4 * HOUR)]
+    for number, entry in enumerate(story):
+        written(engine, entry.model_copy(update={"scope": ("VIC",)}) if number == 2 else entry)
+        for _ in range(2):  # whoever was killed asks again
+            Notifier(engine, [target]).tell("demand", entry.at, {})
+
+    assert [(message.kind, message.title) for message in target.told] == [
+        ("opened", "Evenkeel demand: hold of VIC, refresh; a person is asked to look"),
+        ("news", "Evenkeel demand: also NSW: retrain of NSW"),
+        ("news", "Evenkeel demand: also all: retrain 2 → 1 by evenkeel"),
+    ]
+
+
+def test_tell__the_first_action_after_a_call_for_a_person_is_told(engine: sa.Engine) -> None:
+    target = Listed()
+    written(engine, look(PAGE, NOON), act("rollback", NOON + HOUR), act("retrain", NOON + 2 * HOUR), look(CALM, NOON + 3 * HOUR))
+
+    Notifier(engine, [target]).tell("demand", NOON + 3 * HOUR, LINKS)
+
+    assert target.kinds == ["opened", "news", "ended"]
+    assert target.told[1].title == "Evenkeel demand: rollback 2 → 1 by evenkeel"
+    assert "Run: http://prefect/runs/1" in target.told[1].body
+
+
+def test_tell__news_and_end_of_a_long_incident_go_to_who_knows_of_it(engine: sa.Engine) -> None:
+    early, late = Listed("early"), Listed("late")
+    written(engine, look(PAGE, NOON))
+    Notifier(engine, [early]).tell("demand", NOON, {})
+    much_later = NOON + RECENT + HOUR
+    written(engine, act("rollback", much_later), look(CALM, much_later + HOUR))
+
+    Notifier(engine, [early, late]).tell("demand", much_later + HOUR, {})
+
+    assert (early.kinds, late.kinds) == (["opened", "news", "ended"], [])
+
+
 def test_tell__what_was_refused_is_told_by_the_next_run_to_those_who_missed_it(engine: sa.Engine) -> None:
     good, bad = Listed("good"), Listed("bad")
     bad.broken = True
