@@ -1,5 +1,6 @@
 """Forecast: ask the service over HTTP for every origin that is due and not yet answered."""
 
+import logging
 from typing import Any
 
 import pandas as pd
@@ -8,11 +9,13 @@ from prefect import flow, get_run_logger
 from flows import artifacts
 from flows.params import ForecastParams
 from flows.told import TOLD
-from model_code.errors import NotReady
+from model_code import logs
+from model_code.errors import EvenkeelError, NotReady
 from model_code.installation import Installation
 from model_code.origins import latest_origin, origins_between
 from services.client import ForecastClient
 
+LOG = logging.getLogger("evenkeel.forecast")
 SCHEDULED = "forecast/"
 CATCH_UP = pd.Timedelta(days=14)  # a schedule that stood still for longer asks with `since`
 
@@ -25,7 +28,13 @@ def forecast(params: ForecastParams) -> dict[str, Any]:
     answered = []
     with ForecastClient(place.settings.service(params.usecase), key=place.settings.service_key) as client:
         for origin in due:
-            answer = client.forecast(origin=origin.to_pydatetime(), request_id=request_id(params.usecase, origin))
+            asked = request_id(params.usecase, origin)
+            with logs.bound(request_id=asked):
+                try:
+                    answer = client.forecast(origin=origin.to_pydatetime(), request_id=asked)
+                except EvenkeelError:
+                    LOG.warning("origin %s was not answered", origin.isoformat())  # the service's own lines tell the same id
+                    raise
             answered.append({"origin": origin.isoformat(), "version": answer.version, "values": len(answer.values)})
     get_run_logger().info("%d origins answered", len(answered))
     if answered:

@@ -12,6 +12,7 @@ from flows.params import MonitorParams
 from flows.report import keep_report
 from flows.side_effects import carry_out
 from flows.told import TOLD
+from model_code import logs
 from model_code.installation import Installation
 from monitoring import judgement
 from monitoring.gauges import Gauge, GaugeStore
@@ -31,6 +32,7 @@ def monitor(params: MonitorParams) -> dict[str, Any]:
     found = find_if_due(place, now)
     drift, breach = (None, None) if found is None else (found.drift, found.breach)
     seen = judgement.look(place, now, drift, evidently_breach=breach)
+    logs.bind(version=seen.evidence.champion)
     place.ledger.append(note(params.usecase, seen, now.to_pydatetime()))
     outcome = note_outcome(place, seen, now.to_pydatetime())
     gauges = GaugeStore(place.sql)

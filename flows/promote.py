@@ -11,6 +11,7 @@ from flows.approval import ask, note_of
 from flows.events import PROMOTED, look
 from flows.params import PromoteParams
 from flows.told import TOLD
+from model_code import logs
 from model_code.contest import judge
 from model_code.errors import PromotionRefused
 from model_code.installation import Installation
@@ -104,5 +105,6 @@ def _answered(place: Installation, params: PromoteParams, held: Contest, now: pd
 
 
 def announce(usecase: str, entry: Entry) -> None:
-    """Tell the server that the champion moved."""
+    """Tell the server that the champion moved; what this run logs from here on is about the new one."""
+    logs.bind(version=entry.to_version)
     look(PROMOTED, usecase, entry.at.isoformat(), action=entry.action, to=entry.to_version, reason=entry.reason)

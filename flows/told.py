@@ -1,14 +1,16 @@
-"""Hooks that every flow has: when it last succeeded, failed or crashed is exported, so that the loop itself is watched."""
+"""What every flow tells: when it last succeeded, failed or crashed is exported, and its log lines of every logger name its run."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TypedDict
 
 from prefect import Flow
 from prefect.client.schemas.objects import FlowRun, State
+from prefect.context import FlowRunContext
 from prefect.flows import FlowStateHook
 
 import flows.results  # noqa: F401 - the block must be known where a run starts
-from model_code import sql
+from model_code import logs, sql
 from model_code.settings import Settings
 from monitoring.gauges import GaugeStore
 
@@ -49,4 +51,14 @@ def _usecase(run: FlowRun) -> str | None:
     return found if isinstance(found, str) and found else None
 
 
+def run_fields() -> Mapping[str, str]:
+    """The run that a log line belongs to; nothing outside of one. Prefect itself tells it of its own loggers alone."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return {}
+    name = {"flow": context.flow.name} if context.flow is not None else {}
+    return {"run_id": str(context.flow_run.id), **name}
+
+
+logs.ask(run_fields)
 TOLD = Hooks(on_completion=[succeeded], on_failure=[failed], on_crashed=[failed])

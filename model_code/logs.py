@@ -6,7 +6,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -30,6 +30,7 @@ HIDDEN = "***"
 
 _context: ContextVar[Mapping[str, str]] = ContextVar("evenkeel_log_context", default=MappingProxyType({}))  # frozen
 _process: dict[str, str] = {}
+_sources: list[Callable[[], Mapping[str, str]]] = []
 _hidden: set[str] = set()
 
 
@@ -80,6 +81,16 @@ def identify(**fields: str | None) -> None:
     _process.update(_with(fields, _process))
     for name in [name for name, value in fields.items() if value is None]:
         _process.pop(name, None)
+
+
+def ask(source: Callable[[], Mapping[str, str]]) -> None:
+    """From here on, each line of this process also tells what `source` says when it is written, unless something else is bound.
+
+    Args:
+        source: Of fields by name, such as `run_id`; quick, and nothing where there is nothing to tell.
+    """
+    if source not in _sources:
+        _sources.append(source)
 
 
 def hide(secret: str) -> None:
@@ -143,7 +154,8 @@ def _with(fields: Mapping[str, str | None], before: Mapping[str, str]) -> dict[s
 def _fields(record: logging.LogRecord) -> dict[str, str]:
     """What is bound here, and what the record brings along, which wins."""
     brought = [(told, getattr(record, name, None)) for name, told in RECORD_FIELDS.items()]
-    return {**_process, **_context.get(), **{told: str(value) for told, value in brought if value is not None}}
+    asked = {name: value for source in _sources for name, value in source().items()}
+    return {**_process, **asked, **_context.get(), **{told: str(value) for told, value in brought if value is not None}}
 
 
 def _environment_secrets() -> set[str]:

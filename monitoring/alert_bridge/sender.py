@@ -9,6 +9,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from model_code import logs
 from model_code.errors import EvenkeelError
 from model_code.ledger import Ledger
 from monitoring.alert_bridge.incidents import Incident, Incidents
@@ -105,14 +106,16 @@ class Sender:
         """Those of which `work` is true. Prefect being away ends the pass: the others do not wait for its time limit too."""
         good = []
         for number, incident in enumerate(incidents):
-            try:
-                if work(incident):
-                    good.append(incident)
-            except PrefectUnavailable as error:
-                self._put_off(incident, error)
-                for other in incidents[number + 1 :]:
-                    self._incidents.postpone(other.key, self._clock() + FIRST_RETRY)
-                break
+            with logs.bound(usecase=incident.usecase):
+                try:
+                    if work(incident):
+                        good.append(incident)
+                    continue
+                except PrefectUnavailable as error:
+                    self._put_off(incident, error)
+            for other in incidents[number + 1 :]:
+                self._incidents.postpone(other.key, self._clock() + FIRST_RETRY)
+            break
         return good
 
     def _put_off(self, incident: Incident, error: PrefectUnavailable) -> None:

@@ -12,7 +12,7 @@ from model_code.installation import Installation
 from services.client import ForecastClient
 from tests.conftest import free_port
 from tests.flows.running import Runs
-from tests.flows.small import NAME, PRESENT, Stages
+from tests.flows.small import NAME, PEOPLE, PRESENT, Stages
 from tests.services.lost_table import lost_table
 
 pytestmark = pytest.mark.full
@@ -23,7 +23,8 @@ PORTS = ("prefect", "mlflow", "exporter", "bridge", "reports", "prometheus", "al
 def place(stages: Stages, tmp_path: Path) -> Installation:
     copied = stages.copy("promoted", tmp_path / "home")
     changed = {f"{name}_port": free_port() for name in PORTS}
-    settings = copied.settings.model_copy(update={"log_format": "json", "scrape_seconds": 2.0, **changed})
+    nobody = f"json://127.0.0.1:{free_port()}/"  # the notifier has something to say
+    settings = copied.settings.model_copy(update={"log_format": "json", "scrape_seconds": 2.0, "notify_urls": nobody, **changed})
     return Installation(copied.usecase, settings)
 
 
@@ -52,6 +53,7 @@ def test_stack__with_json_logs_writes_nothing_else(stack: LocalStack, place: Ins
     with SyncPrefectClient(api=api) as client:
         runs = Runs(client, stack)
         good = runs.complete("refresh", place, now=PRESENT.isoformat())
+        unheard = runs.complete("rollback", place, **PEOPLE)
         bad = runs.end(runs.start("rollback", place, force=True))  # without a reason
     address = f"http://{place.settings.host}:{place.settings.service_port}"
     with ForecastClient(address) as asked, lost_table(place):  # a warning about this request, which is answered all the same
@@ -65,6 +67,10 @@ def test_stack__with_json_logs_writes_nothing_else(stack: LocalStack, place: Ins
     assert {"prefect", "worker", "mlflow", "bridge", "service"} <= told.keys()
     of_runs = {str(line.get("run_id")): line for line in told["worker"] if line.get("usecase") == NAME}
     assert {str(good.id), str(bad.id)} <= of_runs.keys()
+    unsent = [line for line in told["worker"] if line["logger"] == "evenkeel.notify"]
+    assert {(line["run_id"], line["flow"], line["usecase"], line["version"]) for line in unsent} == {
+        (str(unheard.id), "rollback", NAME, "1")
+    }
     assert any("a forced rollback needs a reason" in str(line.get("error")) for line in told["worker"])
     assert any(line.get("usecase") == NAME and line.get("version") == "2" for line in told["service"])
     about = [line for line in told["service"] if line.get("request_id") == "asked-once"]

@@ -1,19 +1,24 @@
 """When a flow succeeded or failed is exported, run by a real Prefect server; every flow has the hooks."""
 
 import importlib
+import json
+import logging
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prefect import Flow, flow
+from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import BaseModel
 
 from flows.told import TOLD, failed, succeeded
-from model_code import sql
+from model_code import logs, sql
 from model_code.settings import Settings
 from monitoring.gauges import GaugeStore
 
+LOG = logging.getLogger("evenkeel.notify")
 FLOWS = sorted(path.stem for path in (Path(__file__).parents[2] / "flows").glob("*.py") if path.stem != "__init__")
 
 
@@ -53,6 +58,41 @@ def test_told__success_and_failure_of_a_run_are_kept(prefect_api: str) -> None:
             probe(Wanted(usecase="other", fails=True))
         without_usecase()
     assert recorded().keys() == {("success", "demand"), ("failure", "other")}
+
+
+@flow(name="inner", **TOLD)
+def inner() -> str:
+    LOG.warning("inner")
+    return str(flow_run.id)
+
+
+@flow(name="outer", **TOLD)
+def outer() -> dict[str, str]:
+    LOG.warning("before")
+    told = {"inner": inner()}
+    LOG.warning("after")
+    return told | {"outer": str(flow_run.id)}
+
+
+def test_told__lines_of_every_logger_name_the_run_that_they_belong_to(prefect_api: str) -> None:
+    written = StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(logs.JsonFormatter())
+    LOG.addHandler(handler)
+    try:
+        with temporary_settings({PREFECT_API_URL: prefect_api}):
+            ids = outer()
+        LOG.warning("outside")
+    finally:
+        LOG.removeHandler(handler)
+
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert [(line["message"], line.get("flow"), line.get("run_id")) for line in lines] == [
+        ("before", "outer", ids["outer"]),
+        ("inner", "inner", ids["inner"]),
+        ("after", "outer", ids["outer"]),
+        ("outside", None, None),
+    ]
 
 
 def flows_of(name: str) -> list[Flow[..., Any]]:

@@ -74,6 +74,23 @@ def test_bound__tells_only_within_its_block_and_thread(capsys: pytest.CaptureFix
     ]
 
 
+def test_ask__tells_what_the_source_says_then_unless_something_else_is_bound(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_sources", [])
+    logs.configure("json")
+    told: dict[str, str] = {}
+    logs.ask(lambda: told)
+
+    LOG.info("nothing yet")
+    told["run_id"] = "r1"
+    LOG.info("now")
+    with logs.bound(run_id="r2"):
+        LOG.info("bound")
+
+    assert [line.get("run_id") for line in lines(capsys)] == [None, "r1", "r2"]
+
+
 def test_lines__take_what_a_record_brings(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("json")
 

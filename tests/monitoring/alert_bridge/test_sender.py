@@ -1,9 +1,12 @@
 """What the bridge sends, when again, and what becomes of it when Prefect is away."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import sqlalchemy as sa
 
+from model_code import logs
 from model_code.ledger import Entry, Ledger
 from monitoring.alert_bridge.prefect_api import PrefectApi
 from monitoring.alert_bridge.sender import ACTING, FIRST_RESEND, LEASE, MOST_SENT, RUN_IS_DEAD, Sender, event_id
@@ -56,6 +59,19 @@ def test_send_due__with_prefect_away_tries_again_later_and_loses_nothing(
     assert (incident.failures, "on fire" in str(incident.error)) == (8, True)
     assert len(prefect.events) == 1
     assert incidents.all()[0].error is None
+
+
+def test_send_due__lines_about_an_alert_name_its_use_case(
+    engine: sa.Engine, sender: Sender, prefect: PrefectServer, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure("json")
+    kept(engine, clock, alert("demand"), alert("other"), alert(None, "EvenkeelExporterDown"))
+
+    sender.send_due()
+
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    sent = [line.get("usecase") for line in told if line["logger"] == "evenkeel.bridge" and "became event" in line["message"]]
+    assert sorted(map(str, sent)) == ["None", "demand", "other"]
 
 
 def test_send_due__with_prefect_away_asks_it_once_for_a_flock(
