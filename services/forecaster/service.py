@@ -4,6 +4,7 @@ import logging
 from typing import Any, cast
 
 import bentoml
+from bentoml.exceptions import BentoMLException
 
 from model_code.errors import EvenkeelError
 from model_code.settings import Settings
@@ -21,8 +22,14 @@ settings = Settings.load()
 
 
 def running() -> Running | None:
-    """What this process serves; None before the service has started."""
-    return cast("Running | None", getattr(bentoml.get_current_service(), "running", None))
+    """What this process serves; None before the service has started.
+
+    The server's signal handler asks, too: an error there would be raised wherever the process is at work, and the signal be lost.
+    """
+    try:
+        return cast("Running | None", getattr(bentoml.get_current_service(), "running", None))
+    except BentoMLException:  # not started
+        return None
 
 
 @bentoml.service(

@@ -35,6 +35,22 @@ def test_sigterm__ends_a_service_that_is_still_importing(before: list[str]) -> N
         started.wait()
 
 
+STARTING = """
+import signal, uvicorn
+from services.forecaster.server import DrainingServer
+
+server = DrainingServer(uvicorn.Config("none"), drain_seconds=5.0)
+server.handle_exit(signal.SIGTERM, None)
+print(server.should_exit)
+"""
+
+
+def test_sigterm__while_the_service_is_made_ends_it_once_it_is() -> None:
+    done = subprocess.run([sys.executable, "-c", STARTING], cwd=Path(__file__).parents[2], capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout.split()[-1:]) == (0, ["True"]), done.stderr
+
+
 def until(holds: Callable[[], object]) -> None:
     """Look without a pause: what is waited for passes within a second."""
     deadline = time.monotonic() + 20
