@@ -146,7 +146,6 @@ def test_prometheus__an_exporter_that_dies_is_an_alert_and_its_restart_leaves_no
     eventually(lambda: running.firing("EvenkeelLossRatioBreach"), "the breach, again or still")
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("part", ["alertmanager", "prometheus"])
 def test_prometheus__a_breach_while_a_part_is_down_is_told_once_it_is_back(running: Watching, part: str) -> None:
     eventually(lambda: running.value("evenkeel_loss_ratio") == 1.0, "a scrape")
