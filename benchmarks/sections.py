@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import breach_page, drills, estimates, numbers
+from benchmarks import breach_page, drills, estimates, forecast_latency, numbers
 from benchmarks.cluster import page as cluster
 from benchmarks.drift import page as drift
 from benchmarks.marked import within
@@ -32,6 +32,7 @@ SECTIONS: Mapping[str, Mapping[str, Made]] = {
         "drills": lambda: drills.section(_result("drills")),
         "drift": lambda: drift.section(_result("drift"), whole=False),
         "serving": lambda: Results.read().section(list(CONTESTANTS.values())),
+        "forecasts": lambda: forecast_latency.section(_result("forecast_latency")),
         "monitoring": lambda: monitoring.section(_result("monitoring")),
         "breach": lambda: breach_page.section(_result("breach")),
         "cluster": lambda: cluster.table(cluster.read()),
