@@ -20,6 +20,8 @@ from tests.counted import pytest_terminal_summary  # noqa: F401  # a hook
 from tests.postgresql import PostgresqlServer, initdb
 from tests.skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401  # hooks
 
+NOTHING_BOUND = dict.fromkeys(logs.CONTEXT_FIELDS)
+
 
 def missing(part: str) -> NoReturn:
     """Skip a test for a part that this machine lacks; in CI, where every part can be had, fail."""
@@ -37,7 +39,7 @@ def free_port() -> int:
 
 @pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
-    """A program's entry point that a test calls configures logging for the whole process: afterwards it is as it was."""
+    """What a test calls configures logging, and binds fields, for the whole process: afterwards it is as it was."""
     root, httpx = logging.getLogger(), logging.getLogger("httpx")
     handlers, level, httpx_level = list(root.handlers), root.level, httpx.level
     yield
@@ -45,7 +47,8 @@ def logging_as_before() -> Iterator[None]:
         root.handlers[:] = handlers
         root.setLevel(level)
         httpx.setLevel(httpx_level)
-    logs.identify(usecase=None, version=None)
+    logs.identify(**NOTHING_BOUND)
+    logs.bind(**NOTHING_BOUND)
 
 
 @pytest.fixture(autouse=True)

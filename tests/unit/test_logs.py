@@ -56,7 +56,6 @@ def test_configure__text_is_for_people(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_bound__tells_only_within_its_block_and_thread(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("json")
-    logs.bind(**dict.fromkeys(logs.CONTEXT_FIELDS))  # what another test of this process bound
     logs.identify(usecase="demand", version="3")
 
     with logs.bound(request_id="r1", version="4"):
