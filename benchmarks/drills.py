@@ -34,10 +34,20 @@ from flows.drill.script import DAY
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "drills.json"
 DECIDES = (
+    *("model_code/data/*.py", "model_code/specification.py", "model_code/evidence.py", "model_code/series.py"),
     *("model_code/policy.py", "model_code/trouble.py", "model_code/doubt.py", "model_code/incidents.py", "model_code/drift.py"),
-    *("model_code/retraining.py", "model_code/recalibration.py", "model_code/verdict.py", "model_code/data/set_aside.py"),
-    *("monitoring/acting.py", "monitoring/evidence.py", "monitoring/judgement.py", "monitoring/releases.py"),
-    *("monitoring/recalibrating.py", "model_code/faults/*.py", "flows/drill/*.py", "model_code/usecases/demand_victoria/*"),
+    *("model_code/slices.py", "model_code/retraining.py", "model_code/recalibration.py", "model_code/calibration.py"),
+    *("model_code/verdict.py", "model_code/contest.py", "model_code/challenger.py", "model_code/promotion*.py"),
+    *(
+        "monitoring/truth.py",
+        "monitoring/slices.py",
+        "monitoring/estimate.py",
+        "monitoring/evidence.py",
+        "monitoring/judgement.py",
+    ),
+    *("monitoring/acting.py", "monitoring/recalibrating.py", "monitoring/composing.py", "monitoring/reigns.py"),
+    *("monitoring/releases.py", "monitoring/previous.py", "monitoring/yardsticks.py", "model_code/faults/*.py"),
+    *("flows/drill/*.py", "model_code/usecases/demand_victoria/*"),
 )
 """What decides how a drill ends: patterns of files."""
 TELLS = ("__main__.py", "on_stage.py", "beginning.py")

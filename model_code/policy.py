@@ -28,6 +28,7 @@ class Verdict(Fact):
             by their own losses.
         to_version: Where a rollback goes; with a scope, what answers for the series in it from then on.
         since: First origin of the trouble that is acted on; a retrain is judged on the origins from there.
+        troubled: The series that ask for an action, also where it has to wait, or for a person.
         calm: Whether every series is on an even keel, with nothing to do, to wait for or to tell a person.
     """
 
@@ -37,6 +38,7 @@ class Verdict(Fact):
     scope: tuple[str, ...] = ()
     to_version: str | None = None
     since: AwareDatetime | None = None
+    troubled: tuple[str, ...] = ()
     calm: bool = False
 
 
@@ -48,7 +50,13 @@ class _Wish:
     reason: str
     side_effects: tuple[SideEffect, ...] = ()
     to_version: str | None = None
+    waits: bool = False
     calm: bool = False
+
+    @property
+    def troubled(self) -> bool:
+        """Whether it asks for an action, also for one that has to wait, or for a person."""
+        return self.action != "hold" or self.waits or bool(self.side_effects)
 
 
 def decide(policy: Policy, evidence: Evidence, history: Sequence[Action], now: datetime) -> Verdict:
@@ -81,7 +89,7 @@ def decide(policy: Policy, evidence: Evidence, history: Sequence[Action], now: d
     if restraint is None:
         return wanted
     reasons = (restraint, *(f"wanted {wanted.action}: {reason}" for reason in wanted.reasons))
-    return Verdict(action="hold", reasons=reasons, side_effects=wanted.side_effects)
+    return Verdict(action="hold", reasons=reasons, side_effects=wanted.side_effects, troubled=wanted.troubled)
 
 
 def _wanted(troubles: Mapping[str, Trouble], restraints: Mapping[str, str | None], policy: Policy, evidence: Evidence) -> Verdict:
@@ -97,11 +105,12 @@ def _wanted(troubles: Mapping[str, Trouble], restraints: Mapping[str, str | None
     everyone = len(asking) == len(wishes) and (target is None or target == evidence.previous)
     verdict = Verdict(
         action=action,
-        reasons=reasons + _warnings(policy, evidence),
+        reasons=reasons + _warnings(policy, evidence, reasons),
         side_effects=tuple(sorted(effects)),
         scope=() if action == "hold" or everyone else asking,
         to_version=target,
         since=_since(action, [troubles[name] for name in asking]),
+        troubled=tuple(sorted(name for name, wish in wishes.items() if wish.troubled)),
         calm=not effects and all(wish.calm for wish in wishes.values()),
     )
     return _with_slices(verdict, policy, evidence)
@@ -126,7 +135,7 @@ def _restrained(wish: _Wish, restraint: str | None) -> _Wish:
     """What a series wants that has to wait is told, and its page goes out."""
     if wish.action == "hold" or restraint is None:
         return wish
-    return replace(wish, action="hold", reason=f"{restraint}; wanted {wish.action}: {wish.reason}")
+    return replace(wish, action="hold", reason=f"{restraint}; wanted {wish.action}: {wish.reason}", waits=True)
 
 
 def _since(action: ActionName, asking: Sequence[Trouble]) -> datetime | None:
@@ -150,8 +159,8 @@ def _wish(trouble: Trouble, policy: Policy, evidence: Evidence) -> _Wish:
         return _Wish("retrain", f"the world changes again: {trouble.release_text}, but not with those that it was made for")
     if trouble.stale_model:
         return _Wish("retrain", f"the model is stale: {trouble.stale_text}")
-    if trouble.features_moved:
-        return _Wish("retrain", f"the features moved and the model with them: {evidence.evidently_breach}; {trouble.stale_text}")
+    if trouble.evidently_agrees:
+        return _Wish("retrain", f"Evidently and the losses agree: {evidence.evidently_breach}; {trouble.stale_text}")
     if trouble.coverage_slipped:
         return _Wish("recalibrate", f"{trouble.coverage_text}; {trouble.ratio_text}")
     return _nothing_to_do(trouble)
@@ -228,8 +237,10 @@ def _faults(evidence: Evidence) -> tuple[str, ...]:
     return tuple(f"data at fault: {fault.text}" for fault in evidence.data_faults)
 
 
-def _warnings(policy: Policy, evidence: Evidence) -> tuple[str, ...]:
-    told = [f"warning only: {evidence.evidently_breach}"] if evidence.evidently_breach else []
+def _warnings(policy: Policy, evidence: Evidence, reasons: Sequence[str]) -> tuple[str, ...]:
+    """What Evidently says that is no reason for the verdict."""
+    breach = evidence.evidently_breach
+    told = [f"warning only: {breach}"] if breach and not any(breach in reason for reason in reasons) else []
     share = evidence.drifted_share
     if share is not None and share >= policy.evidently_share:
         told.append(f"warning only: {share:.0%} of the feature columns drifted by Evidently's test")

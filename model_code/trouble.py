@@ -124,8 +124,8 @@ class Trouble:
         return (self.lasting or far_off) and (alone or self._baseline_better(judged))
 
     @property
-    def features_moved(self) -> bool:
-        """Evidently's values stand above their thresholds, and it costs: a breach, mostly bad for a while, the baseline better."""
+    def evidently_agrees(self) -> bool:
+        """Evidently's quality stands above its threshold, and it costs: a breach, mostly bad for a while, the baseline better."""
         near = self.points[-self.policy.near_origins :]
         lasts = len(near) >= self.policy.near_origins and self._mostly_bad(near)
         return self.evidence.evidently_breach is not None and self.breach and lasts and self._baseline_better(near)

@@ -37,7 +37,7 @@ def build(root: Path, fill: Callable[[Path], str]) -> BundleRef:
         try:
             building.chmod(0o755)
             bundle_hash = fill(building)
-            read_folder(building, bundle_hash).require_native()  # both forms, where there are two, give the golden answers
+            read_folder(building, bundle_hash).require()  # both forms, where there are two, give the golden answers
             _flush(building)
             _place(building, root / bundle_hash)
             flush(root)

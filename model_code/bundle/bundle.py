@@ -1,5 +1,6 @@
 """A loaded bundle: answers, and everything that they rest on."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -97,13 +98,16 @@ class Bundle:
         """Up to how many rows at once are answered as each alone, to the last bit; 1 where that is not known."""
         return self.engine.rows_together
 
-    def require_native(self) -> None:
-        """Load what else it answers with than the ONNX form.
+    def require(self, rows: float = math.inf) -> None:
+        """Load and check what it answers with, which for few rows is the ONNX form alone.
+
+        Args:
+            rows: How many at once may be asked for; any number by default.
 
         Raises:
             BundleError: It is missing or altered by now, or its golden answers are wrong.
         """
-        _ = self.engine.native
+        self.engine.require(rows)
 
     def predict_rows(
         self,

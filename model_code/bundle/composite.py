@@ -1,5 +1,6 @@
 """A bundle made of parts: for some entities another model answers than for the rest."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -60,10 +61,10 @@ class CompositeBundle(Bundle):
         """Of the part that takes the fewest; see `Bundle.rows_together`."""
         return min(part.rows_together for part in self.parts.values())
 
-    def require_native(self) -> None:
-        """Load the native model of each part; see `Bundle.require_native`."""
+    def require(self, rows: float = math.inf) -> None:
+        """Load and check what each part answers with; see `Bundle.require`."""
         for part in self.parts.values():
-            part.require_native()
+            part.require(rows)
 
     def predict_rows(
         self,

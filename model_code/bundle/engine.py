@@ -45,6 +45,15 @@ class Engine:
                     self._native = self._load()
         return self._native
 
+    def require(self, rows: float) -> None:
+        """Load and check whatever answers up to so many rows at once.
+
+        Raises:
+            BundleError: See `native`.
+        """
+        if self._onnx is None or rows > self._max_rows:
+            _ = self.native
+
     @property
     def native_is_loaded(self) -> bool:
         """Whether the model's own library was needed so far."""

@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from model_code.ledger import Entry
-from monitoring.notify.subjects import CALM, beyond, subjects_of
+from monitoring.notify.subjects import beyond, subjects_of
 from monitoring.releases import ACTIONS
 
 VERDICT = "verdict"  # action of the notes that a look leaves
-WARNING = "warning only"  # a reason about no series
 
 
 @dataclass(frozen=True)
@@ -104,19 +103,13 @@ def is_troubled(note: Entry) -> bool:
 def is_calm(note: Entry) -> bool:
     """Whether a look found every series well: neither trouble, nor a wait for evidence, nor a hold against the policy's wish."""
     verdict = verdict_of(note)
-    return not is_troubled(note) and bool(verdict["calm"] if "calm" in verdict else _told_calm(verdict))
+    return not is_troubled(note) and bool(verdict.get("calm"))
 
 
 def verdict_of(note: Entry) -> Mapping[str, Any]:
     """The verdict that a note keeps; empty where there is none."""
     verdict = note.evidence.get("verdict")
     return verdict if isinstance(verdict, dict) else {}
-
-
-def _told_calm(verdict: Mapping[str, Any]) -> bool:
-    """The same by the words of a note of before, which keeps no more: those about each series, after its name."""
-    told = [str(reason) for reason in verdict.get("reasons", ()) if not str(reason).startswith(WARNING)]
-    return bool(told) and all(reason.partition(": ")[2].startswith(CALM) for reason in told)
 
 
 def _key(entry: Entry) -> str:

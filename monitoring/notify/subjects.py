@@ -1,15 +1,12 @@
 """Who or what a ledger entry says is in trouble: entities by name, slices of the rows by dimension and value. Pure."""
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from model_code.ledger import Entry
 
 EVERYONE = "all"  # trouble, or an action, that is about no entity alone
 SLICE = "slice "
-CALM = "on an even keel"
-# What a look tells of a series that asks for nothing and nobody, in the policy's words.
-QUIET = (CALM, "origins scored since the last release", "but the forecasts bear it")
 
 
 def subjects_of(entry: Entry) -> tuple[str, ...]:
@@ -25,7 +22,7 @@ def subjects_of(entry: Entry) -> tuple[str, ...]:
     if entry.action != "verdict":
         return tuple(entry.scope) or (EVERYONE,)
     names = {series.get("name") for series in _facts(seen, "series")}
-    found = [*entry.scope, *_told(verdict, names), *_at_fault(seen), *_slices(seen)]
+    found = [*entry.scope, *(verdict.get("troubled") or ()), *_at_fault(seen), *_slices(seen)]
     if verdict.get("action", "hold") != "hold" and not entry.scope:
         found.append(EVERYONE)
     return tuple(dict.fromkeys(EVERYONE if names == {each} else each for each in found)) or (EVERYONE,)
@@ -40,14 +37,6 @@ def beyond(subjects: tuple[str, ...], known: set[str]) -> tuple[str, ...]:
     """
     everyone = EVERYONE in known or EVERYONE in subjects
     return tuple(each for each in subjects if each not in known and (not everyone or each == EVERYONE or each.startswith(SLICE)))
-
-
-def _told(verdict: Mapping[str, Any], names: Set[object]) -> Iterator[str]:
-    """Series that the reasons tell something about that is no good news."""
-    for reason in verdict.get("reasons") or ():
-        name, _, words = str(reason).partition(": ")
-        if name in names and not any(quiet in words for quiet in QUIET):
-            yield name
 
 
 def _at_fault(seen: Mapping[str, Any]) -> Iterator[str]:

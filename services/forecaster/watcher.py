@@ -159,6 +159,7 @@ class PointerWatcher:
             if bundle.manifest.usecase != self._place.usecase.name:
                 raise BundleError(f"bundle {wanted[:12]} is of {bundle.manifest.usecase}", hint="promote one of this use case")
             bundle.features_module()
+            bundle.require(self._place.settings.max_rows)
         except BundleError as error:
             if wanted not in self._refused:  # tried again every few seconds; told once
                 logger.error("bundle refused: %s", error)

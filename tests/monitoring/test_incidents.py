@@ -1,6 +1,5 @@
 """Which incidents the ledger tells of: from the first trouble until every series is on an even keel, by verdicts of the policy itself."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -62,11 +61,9 @@ HOLDS = {
 WARNED = verdict(A=FINE, B=FINE, drifted_share=0.9)
 
 
-def look(told: Verdict, hours: float, *, kept: Sequence[str] = ()) -> Entry:
-    """The note of a look; with `kept`, only these facts of its verdict, as notes of before had them."""
-    facts = told.model_dump(mode="json")
-    at = NOW + hours * HOUR
-    seen = {"verdict": {name: facts[name] for name in kept} if kept else facts}
+def look(told: Verdict, hours: float) -> Entry:
+    """The note of a look."""
+    at, seen = NOW + hours * HOUR, {"verdict": told.model_dump(mode="json")}
     return Entry(phase="note", usecase="demand", action="verdict", actor="monitor", reason="; ".join(told.reasons), evidence=seen, at=at, recorded_at=at, intent=f"look {at}")  # fmt: skip
 
 
@@ -82,11 +79,6 @@ def act(kind: str, hours: float, *scope: str) -> Entry:
     return Entry(phase="done", usecase="demand", action=kind, actor="evenkeel", reason="it was bad", scope=scope, from_version="2", to_version="1", at=at, recorded_at=at, intent=f"act {at}")  # fmt: skip
 
 
-def earlier(told: Verdict, hours: float) -> Entry:
-    """As the ledger of before told it, in words alone."""
-    return look(told, hours, kept=("action", "reasons", "side_effects"))
-
-
 def test_incidents_of__a_story_is_one_from_the_verdict_to_the_even_keel() -> None:
     story = [look(CALM, 0), look(ROLLBACK, 1), act("rollback", 1), look(HOLDS["one waits for origins"], 2), look(CALM, 30)]
 
@@ -96,33 +88,30 @@ def test_incidents_of__a_story_is_one_from_the_verdict_to_the_even_keel() -> Non
     assert incident.actions == (story[2],)
 
 
-@pytest.mark.parametrize("told", [look, earlier])
 @pytest.mark.parametrize("name", HOLDS)
-def test_incidents_of__a_hold_ends_none_and_begins_none(name: str, told: Any) -> None:
+def test_incidents_of__a_hold_ends_none_and_begins_none(name: str) -> None:
     hold = HOLDS[name]
     assert (hold.action, hold.calm) == ("hold", False)
 
-    (incident,) = incidents_of([told(TROUBLE["retrain"], 0), told(hold, 1)])
+    (incident,) = incidents_of([look(TROUBLE["retrain"], 0), look(hold, 1)])
 
     assert incident.ended is None
     assert hold.side_effects == ()
-    assert incidents_of([told(CALM, 0), told(hold, 1)]) == []
+    assert incidents_of([look(CALM, 0), look(hold, 1)]) == []
 
 
-@pytest.mark.parametrize("told", [look, earlier])
 @pytest.mark.parametrize("name", TROUBLE)
-def test_incidents_of__what_is_asked_for_begins_one_and_ends_none(name: str, told: Any) -> None:
-    (incident,) = incidents_of([told(CALM, 0), told(TROUBLE[name], 1), told(TROUBLE[name], 2)])
+def test_incidents_of__what_is_asked_for_begins_one_and_ends_none(name: str) -> None:
+    (incident,) = incidents_of([look(CALM, 0), look(TROUBLE[name], 1), look(TROUBLE[name], 2)])
 
     assert incident.ended is None
 
 
-@pytest.mark.parametrize("told", [look, earlier])
 @pytest.mark.parametrize("well", [CALM, WARNED], ids=["calm", "with a warning"])
-def test_incidents_of__ends_when_every_series_is_on_an_even_keel(well: Verdict, told: Any) -> None:
+def test_incidents_of__ends_when_every_series_is_on_an_even_keel(well: Verdict) -> None:
     assert any("warning only" in reason for reason in WARNED.reasons)
 
-    (incident,) = incidents_of([told(PAGE, 0), told(well, 1)])
+    (incident,) = incidents_of([look(PAGE, 0), look(well, 1)])
 
     assert incident.ended is not None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 import requests
 import schemathesis
@@ -40,6 +41,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
+Damage = list[tuple[float, int, bytes]]
 INFER = f"/v2/models/{tiny.NAME}/infer"
 GOOD: dict[str, dict[str, Any]] = {
     "/predict": {
@@ -68,6 +70,17 @@ GOOD: dict[str, dict[str, Any]] = {
         "outputs": [{"name": "value", "parameters": {"binary_data": False}}],
     },
 }
+NAMES = b"".join(len(name).to_bytes(4, "little") + name for name in (b"north", b"south"))
+BINARY = np.array([55.5, 51.25, np.nan, 60.0]).tobytes() + np.array([0, 3]).tobytes() + NAMES
+BINARY_HEAD = {
+    "inputs": [
+        {"name": "features", "datatype": "FP64", "shape": [2, 2], "parameters": {"binary_data_size": 32}},
+        {"name": "lead", "datatype": "INT64", "shape": [2], "parameters": {"binary_data_size": 16}},
+        {"name": "entity", "datatype": "BYTES", "shape": [2], "parameters": {"binary_data_size": len(NAMES)}},
+    ],
+    "outputs": [{"name": "value", "parameters": {"binary_data": True}}],
+}
+DAMAGE = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 2), st.binary(min_size=1, max_size=4)), max_size=3)
 ODD = st.recursive(
     st.none()
     | st.booleans()
@@ -129,17 +142,27 @@ class Fuzz:
     def damaged(self, examples: int, number: int) -> None:
         """Good files with bytes changed, left out or put in."""
         files = {kind: packed(table(20), kind) for kind in FileKind}
-        changes = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 2), st.binary(min_size=1, max_size=4)), max_size=3)
 
-        def ask(asked: tuple[FileKind, list[tuple[float, int, bytes]]]) -> None:
-            kind, changed = asked
-            content = files[kind]
-            for place, cut, put in changed:
-                at = int(place * len(content))
-                content = content[:at] + put + content[at + cut :]
+        def ask(asked: tuple[FileKind, Damage]) -> None:
+            kind, damage = asked
+            content = _damaged(files[kind], damage)
             self._check("/batch", self._session.post(f"{self.url}/batch", content, headers={"content-type": kind}))
 
-        _run(ask, st.tuples(st.sampled_from(list(FileKind)), changes), examples, number)
+        _run(ask, st.tuples(st.sampled_from(list(FileKind)), DAMAGE), examples, number)
+
+    def binary(self, examples: int, number: int) -> None:
+        """Binary tensors whose head says something odd, whose bytes are damaged, or whose length of the head is wrong."""
+        odd_heads = st.none() | st.tuples(st.lists(st.integers(0, 20), min_size=1, max_size=5), ODD)
+        lengths = st.just(0) | st.integers(-300, 300) | st.sampled_from(["", "-1", "1e3", "0x10", "9" * 13])
+
+        def ask(change: tuple[tuple[list[int], Any] | None, Damage, int | str]) -> None:
+            odd, damage, length = change
+            head = json.dumps(BINARY_HEAD if odd is None else _bent(BINARY_HEAD, *odd)).encode()
+            told = length if isinstance(length, str) else str(max(0, len(head) + length))
+            headers = {"content-type": "application/octet-stream", "inference-header-content-length": told}
+            self._check(INFER, self._session.post(self.url + INFER, head + _damaged(BINARY, damage), headers=headers))
+
+        _run(ask, st.tuples(odd_heads, st.just([]) | DAMAGE, lengths), examples, number)
 
     def _made_up(self, case: schemathesis.Case) -> None:
         key = next(self._keys, None)
@@ -166,6 +189,14 @@ def _run(ask: Callable[[Any], None], strategy: Any, examples: int, number: int) 
         max_examples=examples, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
     )
     bounds(seed(number)(given(strategy)(ask)))()
+
+
+def _damaged(content: bytes, damage: Damage) -> bytes:
+    """With bytes put in at a share of its length, and some after them left out."""
+    for place, cut, put in damage:
+        at = int(place * len(content))
+        content = content[:at] + put + content[at + cut :]
+    return content
 
 
 def _bent(good: Any, way: list[int], odd: Any) -> Any:
@@ -238,6 +269,14 @@ def test_fuzz__bent_requests_and_damaged_files_are_answered_as_the_document_says
     assert httpx.get(f"{served.target.url}/readyz").is_success
 
 
+def test_fuzz__binary_tensors_that_are_odd_are_refused_and_good_ones_answered(served: Served) -> None:
+    found = Fuzz(served.target.url)
+    found.binary(200, SEED)
+
+    assert {status for _, status in found.told} == {200, 422}
+    assert httpx.get(f"{served.target.url}/readyz").is_success
+
+
 @pytest.mark.parametrize("path", GOOD)
 def test_request_id__in_the_header_is_checked_where_the_body_has_one_as_well(served: Served, path: str) -> None:
     own = path.replace("/", "-")  # an id belongs to one question
@@ -258,7 +297,8 @@ def test_fuzz__ten_thousand_requests(served: Served, number: int, record_propert
     made_up = found.sent
     record_property(MADE_UP, made_up)
     found.bent(500, number)
+    found.binary(500, number)
     found.damaged(400, number)
 
     assert made_up >= 2_500
-    assert found.sent >= made_up + 900
+    assert found.sent >= made_up + 1_400

@@ -59,6 +59,17 @@ def test_bundle__each_family_says_from_how_many_rows_on_its_own_library_answers(
     assert bundle.engine.native_is_loaded == loads
 
 
+@pytest.mark.parametrize(
+    ("family", "rows", "loads"), [("xgboost", FEW, False), ("xgboost", FEW + 1, True), ("forest", 10_000, False)]
+)
+def test_require__loads_what_answers_so_many_rows_and_no_more(family: str, rows: int, loads: bool, tmp_path: Path) -> None:
+    bundle = load_bundle(tmp_path, write_bundle(tmp_path, little_contents(tmp_path, family)).hash)
+
+    bundle.require(rows)
+
+    assert bundle.engine.native_is_loaded == loads
+
+
 def test_bundle__lstm_answers_any_number_of_rows_without_keras_and_jax(tmp_path: Path) -> None:
     ref = write_bundle(tmp_path, little_contents(tmp_path, "lstm"))
     features, _, lead = little_data()

@@ -69,7 +69,7 @@ CASES: list[Case] = [
     ("a bad estimate alone", evidence(series(CALM), estimated_ratio=9.0), "hold", "even keel", ()),
     # -- Evidently counts only together with the loss
     ("Evidently's breach alone", evidence(series(CALM), evidently_breach=EVIDENTLY), "hold", "warning only: Evidently's mae", ()),
-    ("a bad week beaten by the baseline, Evidently sees it too", evidence(series(WEEK, baseline="." * 21), has_baseline=True, evidently_breach=EVIDENTLY), "retrain", "the features moved and the model with them: Evidently's mae of 2", ()),
+    ("a bad week beaten by the baseline, Evidently sees it too", evidence(series(WEEK, baseline="." * 21), has_baseline=True, evidently_breach=EVIDENTLY), "retrain", "Evidently and the losses agree: Evidently's mae of 2", ()),
     ("a bad week beaten by the baseline, Evidently sees nothing", evidence(series(WEEK, baseline="." * 21), has_baseline=True), "hold", "hard spell", ()),
     ("a bad week shared by the baseline, Evidently or not", evidence(series(WEEK, baseline=WEEK), has_baseline=True, evidently_breach=EVIDENTLY), "hold", "hard spell", ()),
     ("a bad week without a baseline, Evidently or not", evidence(series(WEEK), evidently_breach=EVIDENTLY), "hold", "hard spell", ()),
@@ -101,6 +101,45 @@ def test_decide__incident(seen: Evidence, verdict: str, word: str, effects: tupl
     assert decided.action == verdict, decided.reasons
     assert word in " | ".join(decided.reasons)
     assert decided.side_effects == effects
+
+
+def test_decide__what_evidently_caused_is_no_warning_too() -> None:
+    seen = evidence(series(WEEK, baseline="." * 21), has_baseline=True, evidently_breach=EVIDENTLY)
+
+    verdict = decide(P, seen, (), NOW)
+
+    assert verdict.action == "retrain"
+    assert [reason.count(EVIDENTLY) for reason in verdict.reasons] == [1]
+
+
+SPELL, BORNE = series(".......x..xxxx", name="A"), series(CALM, name="A", level="AAAA")
+
+
+@pytest.mark.parametrize(
+    ("zone", "done", "troubled"),
+    [
+        (moved("A"), (), ("A",)),
+        (moved("A"), (action("retrain", 2),), ("A",)),
+        (series("xxxx", name="A", previous="...."), (action("retrain", 2),), ("A",)),
+        (SPELL, (), ()),
+        (BORNE, (), ()),
+        (series(CALM, name="A"), (), ()),
+    ],
+    ids=["asks", "has to wait", "has to wait for a rollback", "hard spell", "alarm borne", "well"],
+)
+@pytest.mark.parametrize("divisible", [True, False])
+def test_decide__tells_who_is_in_trouble(
+    zone: SeriesEvidence, done: tuple[Action, ...], troubled: tuple[str, ...], divisible: bool
+) -> None:
+    seen = evidence(zone, series(CALM, name="B", previous=CALM), divisible=divisible, released_days_ago=4.5)
+
+    assert decide(P, seen, done, NOW).troubled == troubled
+
+
+def test_decide__tells_whose_data_are_at_fault() -> None:
+    zones = series(CALM, name="A"), series(CALM, name="B")
+
+    assert decide(P, evidence(*zones, data_faults=(fault(entity="B"),)), (), NOW).troubled == ("B",)
 
 
 def test_evidently__tells_of_its_error_as_a_report_does() -> None:
