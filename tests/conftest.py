@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import NoReturn
@@ -61,19 +62,26 @@ def collector_as_before() -> Iterator[None]:
         gc.set_threshold(*thresholds)
 
 
-@pytest.fixture(scope="session")
-def postgresql_url() -> Iterator[str]:
-    """A PostgreSQL server of this session alone, with one database; `sql_url` empties it."""
+@contextmanager
+def own_postgresql() -> Iterator[PostgresqlServer]:
+    """A PostgreSQL server of the caller's own, which it may stop as long as it starts it again."""
     found = initdb()
     if found is None:
         missing("PostgreSQL (apt-get install postgresql)")
     server = PostgresqlServer(found, free_port())
     server.start()
     try:
-        yield server.url
+        yield server
     finally:
         server.stop()
         server.remove()
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """A PostgreSQL server of this session alone, with one database; `sql_url` empties it."""
+    with own_postgresql() as server:
+        yield server.url
 
 
 @pytest.fixture(scope="session")

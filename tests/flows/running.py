@@ -1,6 +1,5 @@
 """Flow runs on the local stack: started, waited for, and killed."""
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,8 +11,8 @@ from prefect.client.schemas.objects import Artifact, FlowRun
 from flows.stack import LocalStack
 from flows.stack.parts import REPOSITORY
 from model_code.installation import Installation
+from tests.waiting import until
 
-PATIENCE = 60.0
 POLL = 0.003
 
 
@@ -54,8 +53,8 @@ class Runs:
 
     def kill(self, run: FlowRun, when: Callable[[], object]) -> FlowRun:
         """End the run's process by SIGKILL as soon as `when()` is true; the run as the server then sees it."""
-        process = until(self._children)[0]
-        until(lambda: when() or not process.is_running())
+        process = until(self._children, POLL)[0]
+        until(lambda: when() or not process.is_running(), POLL)
         process.kill()
         return self.end(run)
 
@@ -74,12 +73,3 @@ def completed(run: FlowRun) -> FlowRun:
     assert run.state is not None
     assert run.state.is_completed(), run.state
     return run
-
-
-def until(ask: Callable[[], Any], poll: float = POLL) -> Any:
-    """What `ask` answers as soon as it is true, asked every `poll` seconds."""
-    deadline = time.monotonic() + PATIENCE
-    while not (answer := ask()):
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(poll)
-    return answer

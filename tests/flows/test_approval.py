@@ -17,8 +17,9 @@ from model_code.specification import Approval
 from monitoring.acting import ALREADY, Request, roll_back
 from monitoring.consent import NOBODY, Answer, Proposal, is_needed
 from monitoring.judgement import look
-from tests.flows.running import Runs, completed, until
+from tests.flows.running import Runs, completed
 from tests.flows.small import NAME, PEOPLE, PRESENT, Stages, predictions_of
+from tests.waiting import until
 
 MONITOR = Request("monitor", "event 1")
 NOW = PRESENT + timedelta(days=4)

@@ -24,10 +24,11 @@ from monitoring.gauges import GaugeStore
 from tests.bridge_process import BridgeProcess, alert
 from tests.conftest import free_port
 from tests.flows.bad_release import released_badly, released_badly_to_each
-from tests.flows.running import Runs, completed, until
+from tests.flows.running import Runs, completed
 from tests.flows.small import NAME, Stages, champion_of
 from tests.flows.test_outages import kill_server
 from tests.monitoring.watching import Watchers, eventually, require_programs
+from tests.waiting import until
 
 OTHER = "EvenkeelBadOrigins"
 BREACH = "EvenkeelLossRatioBreach"

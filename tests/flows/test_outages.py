@@ -8,8 +8,9 @@ from flows.stack import LocalStack
 from flows.stack.local import CORE
 from model_code.installation import Installation
 from tests.conftest import free_port
-from tests.flows.running import Runs, until
+from tests.flows.running import Runs
 from tests.flows.small import LATER, NAME, PEOPLE, HeldEia, Stages, state
+from tests.waiting import until
 
 STARTS = {"train": ("searched", {}), "promote": ("trained", PEOPLE), "rollback": ("promoted", PEOPLE)}
 

@@ -21,6 +21,7 @@ from services.rollout.local.process import ProcessFile
 from services.rollout.local.target import LocalTarget
 from tests.contenders import NAME, copy_of
 from tests.contenders_served import Served
+from tests.waiting import until
 
 pytestmark = [pytest.mark.xdist_group("contenders"), pytest.mark.timeout(400)]
 PATIENCE = 120.0
@@ -117,13 +118,6 @@ def asked(url: str) -> Iterator[list[str]]:
         caller.join()
 
 
-def until(holds: Callable[[], object], seconds: float = PATIENCE) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
 def again(machine: Machine, arguments: Sequence[str]) -> TargetStatus:
     """The same verb, in this process."""
     verb, *rest = arguments
@@ -166,7 +160,7 @@ def test_command__killed_at_any_step_fails_no_caller_and_done_again_ends_the_sam
     }
     with machine.target.endpoint(NAME) as url, asked(url) as answers:
         running = machine.command(*arguments)
-        until(lambda: moments[moment]() or running.poll() is not None)
+        until(lambda: moments[moment]() or running.poll() is not None, 0.002, seconds=PATIENCE)
         running.kill()
         running.communicate()
         assert running.returncode == -signal.SIGKILL
@@ -186,7 +180,7 @@ def test_command__two_deploys_at_once_are_one_and_the_other_says_who_holds_the_l
     machine.target.stop(NAME)
     before = machine.holder()
     deploys = [machine.command("deploy") for _ in range(2)]
-    until(lambda: machine.holder() not in (before, None))
+    until(lambda: machine.holder() not in (before, None), 0.002, seconds=PATIENCE)
     winner = next(each for each in deploys if each.pid == machine.holder())
     winner.send_signal(signal.SIGSTOP)  # however fast it is, the other one meets it
     other = next(each for each in deploys if each is not winner)

@@ -11,8 +11,8 @@ from model_code.installation import Installation
 from model_code.predictions import Prediction
 from services.client import ForecastClient
 from services.rollout.local.service import LocalService
-from tests.conftest import free_port, missing
-from tests.postgresql import PostgresqlServer, initdb
+from tests.conftest import free_port, own_postgresql
+from tests.postgresql import PostgresqlServer
 from tests.services import tiny
 
 
@@ -56,14 +56,8 @@ def installation(folder: Path, **more: Any) -> Installation:
 @pytest.fixture
 def server() -> Iterator[PostgresqlServer]:
     """A PostgreSQL server that the test may stop."""
-    found = initdb()
-    if found is None:
-        missing("PostgreSQL (apt-get install postgresql)")
-    made = PostgresqlServer(found, free_port())
-    made.start()
-    yield made
-    made.stop()
-    made.remove()
+    with own_postgresql() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

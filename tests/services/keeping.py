@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,14 +97,6 @@ def request_ids(url: str) -> list[str]:
         return [request_id for request_id, rows in PredictionStore(engine).requests() for _ in range(rows)]
     finally:
         engine.dispose()
-
-
-def wait_until(what: object, seconds: float = 60.0) -> None:
-    """Wait until a call gives something true."""
-    until = time.monotonic() + seconds
-    while not what():  # type: ignore[operator]
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.02)
 
 
 def program(url: str, module: str, *arguments: str, **more: Any) -> subprocess.Popen[bytes]:

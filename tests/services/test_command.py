@@ -3,12 +3,12 @@
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.waiting import until
 
 SERVE = [sys.executable, "-m", "services.forecaster", "--usecase", "none_of_that_name"]
 # As a container's first process, which signals without a handler do not reach.
@@ -23,9 +23,9 @@ def test_sigterm__ends_a_service_that_is_still_importing(before: list[str]) -> N
     try:
         service = psutil.Process(started.pid)
         if before:
-            until(service.children)
+            until(service.children, 0)
             service = service.children()[0]
-        until(lambda: _handles(service.pid))
+        until(lambda: _handles(service.pid), 0)  # without a pause: what is waited for passes within a second
 
         service.send_signal(signal.SIGTERM)
 
@@ -49,13 +49,6 @@ def test_sigterm__while_the_service_is_made_ends_it_once_it_is() -> None:
     done = subprocess.run([sys.executable, "-c", STARTING], cwd=Path(__file__).parents[2], capture_output=True, text=True)
 
     assert (done.returncode, done.stdout.split()[-1:]) == (0, ["True"]), done.stderr
-
-
-def until(holds: Callable[[], object]) -> None:
-    """Look without a pause: what is waited for passes within a second."""
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
 
 
 def _handles(pid: int) -> bool:

@@ -13,7 +13,8 @@ from model_code.kept.rows import COLUMNS, rows_of
 from model_code.prediction_id import prediction_id
 from model_code.prediction_table import TABLE
 from services.keeping.opening import open_keeper
-from tests.services.keeping import MADE_AT, doubles, forecast, record, settings, stored, wait_until
+from tests.services.keeping import MADE_AT, doubles, forecast, record, settings, stored
+from tests.waiting import until
 
 
 def opened(folder, url, **fields):
@@ -143,7 +144,7 @@ def test_spool__find_gives_what_the_store_will_give(tmp_path, sql_url):
     with_store_down.close()
     # Left by a dead process, and then moved by the next one.
     keeper = opened(tmp_path, sql_url)
-    wait_until(lambda: not keeper.standing.pending_bytes)
+    until(lambda: not keeper.standing.pending_bytes)
     keeper.close()
     assert found == {name: stored(sql_url, name) for name in ("f", "p", "other", "none")}
     assert [len(each) for each in found.values()] == [3, 3, 0, 0]

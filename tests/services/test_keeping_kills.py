@@ -18,8 +18,9 @@ from services.keeping.segment import Segment
 from services.keeping.sink import program_environment
 from services.keeping.spool import SpoolKeeper
 from services.keeping.spool_folder import SpoolFolder
-from tests.services.keeping import program, record, request_ids, wait_until
+from tests.services.keeping import program, record, request_ids
 from tests.services.keeping_writer import REFUSED
+from tests.waiting import until
 
 KILLS = 30
 
@@ -87,11 +88,11 @@ def test_spool__nothing_acknowledged_is_lost_when_writers_are_killed(tmp_path):
     acknowledged = set()
     for number in range(KILLS):
         writer = Writer(folder, url, f"w{number}", 100_000)
-        wait_until(lambda writer=writer: writer.told)
+        until(lambda writer=writer: writer.told)
         time.sleep(chance.uniform(0, 0.04))
         acknowledged |= writer.kill()
     with spool_keeper(folder, url) as keeper:
-        wait_until(lambda: not keeper.standing.pending_bytes)
+        until(lambda: not keeper.standing.pending_bytes)
     assert len(acknowledged) > 10 * KILLS
     assert_all_are_stored(acknowledged, url, unacknowledged=KILLS)  # written, and killed before it was told
     assert SpoolFolder(folder).survey().set_aside == 0
@@ -100,13 +101,13 @@ def test_spool__nothing_acknowledged_is_lost_when_writers_are_killed(tmp_path):
 def test_spool__two_writers_share_a_folder_and_one_mover(tmp_path, sql_url):
     folder = tmp_path / "spool"
     writers = [Writer(folder, sql_url, name, 3000) for name in ("a", "b")]
-    wait_until(lambda: all(len(writer.told) > 1000 for writer in writers))
-    wait_until(lambda: len(movers(folder)) == 1)
+    until(lambda: all(len(writer.told) > 1000 for writer in writers))
+    until(lambda: len(movers(folder)) == 1)
     acknowledged = writers[0].kill()
     time.sleep(0.3)
     acknowledged |= writers[1].kill()
     with spool_keeper(folder, sql_url) as keeper:
-        wait_until(lambda: not keeper.standing.pending_bytes)
+        until(lambda: not keeper.standing.pending_bytes)
     assert_all_are_stored(acknowledged, sql_url, unacknowledged=2)
 
 
@@ -119,7 +120,7 @@ def test_mover__killed_at_any_moment_it_loses_and_doubles_nothing(tmp_path, sql_
         names |= fill(folder, f"round{number}", segments=30, records=50)
         before = len(folder.survey().segments)
         with program(sql_url, "services.keeping.mover", "--spool", str(folder.path), stdin=subprocess.PIPE) as mover:
-            wait_until(lambda before=before: len(folder.survey().segments) < before)
+            until(lambda before=before: len(folder.survey().segments) < before)
             time.sleep(chance.uniform(0, 0.03))
             mover.kill()
     subprocess.run(
@@ -147,23 +148,23 @@ def fill(folder, name, segments, records):
 def test_spool__a_killed_mover_is_replaced(tmp_path):
     url, folder = f"sqlite:///{tmp_path / 'state.db'}", tmp_path / "spool"
     with spool_keeper(folder, url) as keeper:
-        wait_until(lambda: movers(folder))
+        until(lambda: movers(folder))
         [mover] = movers(folder)
         mover.kill()
         mover.wait(60)
         keeper.keep(record())
-        wait_until(lambda: not keeper.standing.pending_bytes)
+        until(lambda: not keeper.standing.pending_bytes)
         assert [each.pid for each in movers(folder)] != [mover.pid]
     assert request_ids(url) == ["r1"]
-    wait_until(lambda: not movers(folder))
+    until(lambda: not movers(folder))
 
 
 def test_mover__ends_after_its_parent_and_moves_what_was_left(tmp_path):
     url, folder = f"sqlite:///{tmp_path / 'state.db'}", tmp_path / "spool"
     writer = Writer(folder, url, "w", 2000)
-    wait_until(lambda: movers(folder) and writer.told)
+    until(lambda: movers(folder) and writer.told)
     acknowledged = writer.kill()
-    wait_until(lambda: not movers(folder))
+    until(lambda: not movers(folder))
     assert_all_are_stored(acknowledged, url, unacknowledged=1)
     assert SpoolFolder(folder).survey().segments == ()
 
@@ -197,11 +198,11 @@ def test_mover__looks_again_after_its_parent_s_end_however_idle_it_was(tmp_path)
 def test_spool__a_full_disk_is_refused_and_taken_up_again(tmp_path):
     url, folder = f"sqlite:///{tmp_path / 'state.db'}", tmp_path / "spool"
     writer = Writer(folder, url, "w", 5000, 100_000)
-    wait_until(lambda: REFUSED in writer.told)
+    until(lambda: REFUSED in writer.told)
     before = len(writer.told)
     writer.process.stdin.write(b"more\n")
     writer.process.stdin.flush()
-    wait_until(lambda: len(writer.told) > before + 100)
+    until(lambda: len(writer.told) > before + 100)
     writer.process.stdin.write(b"end\n")
     writer.process.stdin.flush()
     assert_all_are_stored(writer.end() | {"first"}, url)

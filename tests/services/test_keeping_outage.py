@@ -24,7 +24,8 @@ from services.keeping.sink import RowRefused, program_environment
 from services.keeping.spool import SpoolKeeper
 from services.keeping.spool_folder import SpoolFolder
 from tests.forks import forking
-from tests.services.keeping import doubles, record, request_ids, wait_until
+from tests.services.keeping import doubles, record, request_ids
+from tests.waiting import until
 
 BOUND = 200_000
 
@@ -68,12 +69,12 @@ def segment_of(folder, *messages):
 def test_spool__bridges_an_outage_of_the_store_up_to_its_bound_and_says_so(tmp_path, server):
     keeper = SpoolKeeper(tmp_path, server.url, bound=BOUND)
     keeper.keep(record("before"))
-    wait_until(lambda: not keeper.standing.pending_bytes)
+    until(lambda: not keeper.standing.pending_bytes)
     server.stop()
     kept, refusal = fill_up(keeper, "r")
     assert refusal.status == 503
     assert refusal.retry_after > 0
-    wait_until(lambda: keeper.standing.store_down_since is not None)
+    until(lambda: keeper.standing.store_down_since is not None)
     standing = keeper.standing
     assert BOUND * 0.85 < standing.pending_bytes <= BOUND
     assert "bound" in standing.refusing
@@ -81,9 +82,9 @@ def test_spool__bridges_an_outage_of_the_store_up_to_its_bound_and_says_so(tmp_p
     with pytest.raises(SpoolFull):
         keeper.keep(record("refused"))
     server.start()
-    wait_until(lambda: not keeper.standing.refusing)
+    until(lambda: not keeper.standing.refusing)
     keeper.keep(record("after"))
-    wait_until(lambda: not keeper.standing.pending_bytes)
+    until(lambda: not keeper.standing.pending_bytes)
     keeper.close()
     assert Counter(request_ids(server.url)) == Counter(["before", *kept, "after"])
     assert (keeper.standing.store_down_since, keeper.standing.error) == (None, "")
@@ -104,10 +105,10 @@ def test_spool__whose_folder_was_removed_refuses_and_makes_it_again(tmp_path):
     folder, url = tmp_path / "spool", f"sqlite:///{tmp_path / 'state.db'}"
     keeper = SpoolKeeper(folder, url, bound=BOUND)
     keeper.keep(record("before"))
-    wait_until(lambda: not keeper.standing.pending_bytes)
+    until(lambda: not keeper.standing.pending_bytes)
     shutil.rmtree(folder)
-    wait_until(folder.exists)
-    wait_until(lambda: not keeper.standing.refusing)
+    until(folder.exists)
+    until(lambda: not keeper.standing.refusing)
     keeper.keep(record("after"))
     keeper.close()
     assert sorted(request_ids(url)) == ["after", "before"]
@@ -211,7 +212,7 @@ def test_store_keeper__acknowledges_nothing_while_the_store_is_down_and_goes_on_
     assert keeper.standing.refusing
     assert keeper.standing.store_down_since is not None
     server.start()
-    wait_until(lambda: not keeper.standing.refusing)  # by itself: a service that is not ready is not asked
+    until(lambda: not keeper.standing.refusing)  # by itself: a service that is not ready is not asked
     keeper.keep(record("after")).result(60)
     keeper.close()
     assert sorted(request_ids(server.url)) == ["after", "before"]

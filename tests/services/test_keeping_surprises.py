@@ -12,7 +12,8 @@ from model_code.kept.rows import Row
 from services.keeping.committer import StoreKeeper
 from services.keeping.keeper import SpoolFull
 from services.keeping.open_sink import open_sink
-from tests.services.keeping import record, request_ids, wait_until
+from tests.services.keeping import record, request_ids
+from tests.waiting import until
 
 
 class SurprisingSink:
@@ -57,7 +58,7 @@ def test_store_keeper__outlives_what_no_sink_should_raise_and_is_down_until_it_c
 
     assert "no such state" in keeper.standing.refusing
     assert keeper.standing.store_down_since is not None
-    wait_until(lambda: not keeper.standing.refusing)  # by itself: a service that is not ready is not asked
+    until(lambda: not keeper.standing.refusing)  # by itself: a service that is not ready is not asked
     keeper.keep(record("after")).result(60)
     keeper.close()
     assert request_ids(url) == ["after"]

@@ -12,6 +12,7 @@ import pytest
 from monitoring.grafana.prometheus import OwnPrometheus
 from services.rollout.analysis.prometheus import Prometheus, _Series, quantile
 from tests.conftest import free_port, missing
+from tests.waiting import until
 
 USECASE = "demand"
 PATIENCE = 30.0
@@ -74,13 +75,6 @@ def serving(answer: Callable[[], bytes], kind: str = "text/plain; version=0.0.4"
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.1)
 
 
 def test_since__counts_what_came_since_the_step_began(tmp_path: Path) -> None:

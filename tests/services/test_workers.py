@@ -10,8 +10,8 @@ import pytest
 from tests.postgresql import PostgresqlServer
 from tests.services import tiny
 from tests.services.conftest import installation, make_known
-from tests.services.keeping import wait_until
 from tests.services.processes import QUESTION, Process
+from tests.waiting import until
 
 GAUGES = ("ready", "store_down", "spool_refusing")
 WELL, DOWN = (1.0, 0.0, 0.0), (0.0, 1.0, 1.0)
@@ -74,27 +74,27 @@ def test_metrics__tell_an_outage_of_another_workers_store_and_its_end(
     pair: tuple[Worker, Worker], server: PostgresqlServer
 ) -> None:
     asked, scraped = pair
-    wait_until(lambda: asked.told() == scraped.told() == WELL)
+    until(lambda: asked.told() == scraped.told() == WELL)
 
     server.stop()
-    wait_until(lambda: asked.ask() == 503)
+    until(lambda: asked.ask() == 503)
 
     assert scraped.status("/readyz") == 200  # nobody asked this one, so that it knows of no outage
-    wait_until(lambda: scraped.told() == DOWN)
+    until(lambda: scraped.told() == DOWN)
     assert asked.told() == DOWN
 
     server.start()
-    wait_until(lambda: scraped.told() == WELL)  # though nobody scrapes the one that was in it
+    until(lambda: scraped.told() == WELL)  # though nobody scrapes the one that was in it
     assert (asked.told(), asked.status("/readyz")) == (WELL, 200)
 
 
 def test_metrics__tell_that_another_worker_drains(pair: tuple[Worker, Worker]) -> None:
     ending, scraped = pair
-    wait_until(lambda: scraped.told() == WELL)
+    until(lambda: scraped.told() == WELL)
 
     ending.process.terminate()
 
-    wait_until(lambda: ending.status("/readyz") == 503)
-    wait_until(lambda: scraped.told()[0] == 0.0, 4.0)
+    until(lambda: ending.status("/readyz") == 503)
+    until(lambda: scraped.told()[0] == 0.0, seconds=4.0)
     told = [scraped.told()[0] for _ in range(50)]
     assert (set(told), ending.status("/readyz")) == ({0.0}, 503)  # and goes on telling it

@@ -15,12 +15,12 @@ from model_code.metrics.promql import SERVICE_JOB
 from model_code.specification import Candidate
 from monitoring import acting
 from services.rollout.local.service import LocalService
-from tests.conftest import free_port, missing
+from tests.conftest import own_postgresql
 from tests.monitoring.runbooks.proof import prove
 from tests.monitoring.runbooks.scrape import Scrape
 from tests.monitoring.runbooks.world import NAME, TREES, World
-from tests.postgresql import PostgresqlServer, initdb
-from tests.services.keeping import wait_until
+from tests.postgresql import PostgresqlServer
+from tests.waiting import until
 
 NAIVE = Candidate(family="naive")
 SPOOL_BYTES = 1 << 16
@@ -48,7 +48,7 @@ class Serving:
 
     def until(self, name: str, value: float) -> Scrape:
         """The scrape once that gauge has that value."""
-        wait_until(lambda: self.told(name) == value)
+        until(lambda: self.told(name) == value)
         return self.scrape()
 
     def fill(self, share: float) -> None:
@@ -65,7 +65,7 @@ class Serving:
         file.write_text("{}")
         place.promoter.promote(NAME, version, "a person", "wanted today", {}, self.world.now.to_pydatetime(), force=True)
         refusals = self.scrape().value("evenkeel_service_switches_total", outcome="refused")
-        wait_until(lambda: self.scrape().value("evenkeel_service_switches_total", outcome="refused") >= refusals + 2)
+        until(lambda: self.scrape().value("evenkeel_service_switches_total", outcome="refused") >= refusals + 2)
         yield
         file.write_bytes(whole)
 
@@ -89,14 +89,8 @@ class Serving:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresqlServer]:
-    found = initdb()
-    if found is None:
-        missing("PostgreSQL (apt-get install postgresql)")
-    made = PostgresqlServer(found, free_port())
-    made.start()
-    yield made
-    made.stop()
-    made.remove()
+    with own_postgresql() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +121,7 @@ def test_runbook__the_store_goes_down_and_comes_back(serving: Serving) -> None:
     failing = serving.scrape()
 
     serving.server.start()
-    wait_until(lambda: serving.told("spool_bytes") == 0)
+    until(lambda: serving.told("spool_bytes") == 0)
     again = serving.until("spool_refusing", 0)
     answered = [serving.ask() for _ in range(10)]
     mended = serving.until("store_down", 0)
@@ -148,7 +142,7 @@ def test_runbook__a_larger_spool_gains_time_while_the_store_is_down(serving: Ser
 
     serving.target.stop()
     serving.target.start(serving.place.usecase)
-    wait_until(lambda: serving.scrape().up)
+    until(lambda: serving.scrape().up)
     restarted = serving.ask()
     serving.target.stop()
     pinned = {"pin": told["bundle"], "pin_version": told["version"]}
@@ -168,7 +162,7 @@ def test_runbook__a_larger_spool_gains_time_while_the_store_is_down(serving: Ser
 @pytest.mark.timeout(120)
 def test_runbook__spool_set_aside(serving: Serving, tmp_path: Path) -> None:
     (serving.spool / "0-damaged.ready").write_bytes(b"no frame at all")
-    wait_until(lambda: serving.told("spool_set_aside") == 1)
+    until(lambda: serving.told("spool_set_aside") == 1)
     broken = serving.scrape()
 
     for each in serving.spool.glob("*.damaged"):
