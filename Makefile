@@ -55,7 +55,7 @@ drill: setup  ## Put something wrong into the world and check what the loop does
 	@$(PY) -m flows.drill $(or $(NAME),$(error name the drill: make drill NAME=bad_release)) --seed $(or $(SEED),1) $(if $(PREFECT),--prefect)
 
 .PHONY: test
-test: setup  ## Tests, at most 15 minutes on two cores (PROCESSES=2)
+test: setup  ## Tests, about a quarter of an hour on two cores (PROCESSES=2)
 	@$(PY) -m pytest -n $(PROCESSES) --dist loadgroup -m "not full"
 
 .PHONY: test-full
