@@ -196,7 +196,7 @@ def test_body__that_trickles_in_is_not_waited_for(strict: Process, path: str) ->
                 assert time.monotonic() - began < 10
 
     assert answer.startswith(b"HTTP/1.1 408 ")
-    assert time.monotonic() - began >= 1.0
+    assert time.monotonic() - began >= 0.95  # a second from when the loop's turn began, by its clock of whole milliseconds
 
 
 @pytest.mark.parametrize("sent", [b"what?\r\n\r\n", b"GET / HTTP/1.1\r\nno colon\r\n\r\n", b"POST /predict HTTP/9.x\r\n\r\n"])
