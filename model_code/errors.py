@@ -85,6 +85,10 @@ class BundleError(EvenkeelError):
     title = "Bundle refused"
 
 
+class LibraryMissing(BundleError):
+    """A form of the bundle needs a library that this environment lacks."""
+
+
 class BundleUnavailable(BundleError):
     """The bundle store cannot be asked (unreachable, no such bucket, no credentials); trying again may help."""
 

@@ -12,8 +12,7 @@ from model_code.models import Model
 class Engine:
     """The model in the one or two forms that a bundle has.
 
-    Where there is an ONNX form, the model's own library is imported only once many rows are asked for: a service that
-    answers single rows starts without it.
+    Where there is an ONNX form, the model's own library is loaded only once many rows are asked for, or by `require`.
     """
 
     def __init__(

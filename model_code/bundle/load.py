@@ -168,7 +168,8 @@ def _engine(native: NativeModel, content: bytes | None) -> Engine:
     family = understood(MANIFEST, lambda: family_class(native.manifest.family))
     onnx = OnnxModel(content, len(native.manifest.feature_columns), family.onnx_call_rows)
     native.check(onnx.predict_matrix, ONNX_TOLERANCE)
-    return Engine(native.load, onnx, _onnx_rows(family), rows_together=native.rows_together(onnx.predict_matrix))
+    onnx_rows = understood(MANIFEST, lambda: _onnx_rows(family))
+    return Engine(native.load, onnx, onnx_rows, rows_together=native.rows_together(onnx.predict_matrix))
 
 
 def _onnx_rows(family: type[Model]) -> int:

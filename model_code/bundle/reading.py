@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import yaml
 
-from model_code.errors import BundleError, EvenkeelError
+from model_code.errors import BundleError, EvenkeelError, LibraryMissing
 
 T = TypeVar("T")
 
@@ -16,14 +16,15 @@ def understood(name: str, read: Callable[[], T]) -> T:
     """What `read` gives.
 
     Raises:
-        BundleError: It failed, or a library for it is missing; the message names the file.
+        LibraryMissing: A library for it is not installed.
+        BundleError: It failed; the message names the file.
     """
     try:
         return read()
     except BundleError:
         raise
     except ModuleNotFoundError as error:
-        raise BundleError(
+        raise LibraryMissing(
             f"{name} of the bundle needs {error.name}, which is not installed here",
             hint="build an image of this version: make image",
         ) from error

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from model_code.errors import ConfigurationError, DataError
+from model_code.errors import DataError
 
 LIBRARY = {"darwin": "libxgboost.dylib", "win32": "xgboost.dll"}.get(sys.platform, "libxgboost.so")
 VALUES = b'{"type": 0, "training": false, "iteration_begin": 0, "iteration_end": 0, "missing": NaN, "strict_shape": false, "cache_id": 0}'
@@ -81,7 +81,7 @@ def _library() -> Any:
     """The library in the package's folder: the one that the package itself would load."""
     found = find_spec("xgboost")
     if found is None or found.origin is None:
-        raise ConfigurationError("XGBoost is not installed", hint="install the locked requirements of this image")
+        raise ModuleNotFoundError("XGBoost is not installed", name="xgboost")
     library = CDLL(str(Path(found.origin).parent / "lib" / LIBRARY))
     library.XGBGetLastError.restype = c_char_p
     return library

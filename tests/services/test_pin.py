@@ -3,7 +3,6 @@
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from model_code.errors import ConfigurationError, NotReady
@@ -85,15 +84,3 @@ def test_settings__pin_is_a_whole_hash(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(ConfigurationError, match="pin"):
         Settings.load()
-
-
-@pytest.mark.parametrize("max_rows", [64, 65])
-def test_pin__is_refused_where_the_library_that_would_answer_many_rows_gives_other_answers(
-    place: Installation, max_rows: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trees = tiny.make_bundle(place, "xgboost", n_estimators=5).hash
-    monkeypatch.setattr("model_code.models.xgboost.predict_dense", lambda _handle, matrix: np.full(len(matrix), 1.0))
-
-    unready = pinned(place, trees, version="2", max_rows=max_rows).unready
-
-    assert ("golden answers differ" in unready) == (max_rows > 64)  # up to 64 rows are answered by the ONNX form
