@@ -174,7 +174,7 @@ def totals(played: Played) -> dict[str, Any]:
 
 def section(told: dict[str, Any]) -> str:
     """The README's section, of what is kept."""
-    return table(told["drills"], told["code"]) + told_of(told["through_prefect"])
+    return table(told["drills"], told["code"]) + told_of(told["through_prefect"], told["code"])
 
 
 def table(played: Played, code: str) -> str:
@@ -197,13 +197,15 @@ def table(played: Played, code: str) -> str:
     )
 
 
-def told_of(staged: Played) -> str:
-    """What was played through Prefect, in words; nothing where none was."""
+def told_of(staged: Played, code: str) -> str:
+    """What was played through Prefect, in words, and how many of it that code of the loop played; nothing where none was."""
     if not staged:
         return ""
     wrong = [key for key, each in staged.items() if not each["right"]]
     told = f"Through a Prefect server, worker, automations and service: {len(staged)} played, {len(staged) - len(wrong)} right"
-    return f"\n\n{told} ({', '.join(staged)})" + (f"; wrong: {', '.join(wrong)}." if wrong else ".")
+    fresh = sum(each["code"] == code for each in staged.values())
+    named = f"{told} ({', '.join(staged)})" + (f"; wrong: {', '.join(wrong)}." if wrong else ".")
+    return f"\n\n{named} {fresh} of them by the code of the last count."
 
 
 def _seeds(found: list[int]) -> str:

@@ -126,9 +126,11 @@ def test_outcome_of__exit_code_findings_and_harms() -> None:
 
 
 def test_told_of__names_what_went_wrong_through_prefect() -> None:
-    told = drills.told_of({"bad_release/1": outcome(), "drift_back/1": outcome(right=False)})
-    assert "2 played, 1 right (bad_release/1, drift_back/1); wrong: drift_back/1." in told
-    assert drills.told_of({}) == ""
+    told = drills.told_of({"bad_release/1": outcome(code="before"), "drift_back/1": outcome(right=False)}, "now")
+    assert (
+        "2 played, 1 right (bad_release/1, drift_back/1); wrong: drift_back/1. 1 of them by the code of the last count." in told
+    )
+    assert drills.told_of({}, "now") == ""
 
 
 def test_play_staged__one_that_stops_by_itself_is_told_and_has_no_outcome(
