@@ -73,7 +73,9 @@ def _best(results: "Results", key: str, what: str, better: Callable[..., float],
     if compared := _compared(results, f"beside_{key}", NEAREST):  # where turns were taken, they decide
         closest, (times, low, high) = (max if better is min else min)(compared.items(), key=lambda item: item[1])
         measured += f"; in turns {times:.2f} × {closest} ({low:.2f} to {high:.2f})"
-        ahead = better(times, 1.0) == times and (name in compared or ahead)
+        # Ahead is ahead in both quartiles, and of whoever took no turns in the rounds.
+        apart = [found for peer, found in peers.items() if peer not in compared]
+        ahead = (high < 1 if better is min else low > 1) and all(better(ours, found) == ours for found in apart)
     yield f"{what}: ahead of every peer", measured, ahead
 
 

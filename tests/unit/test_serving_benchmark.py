@@ -62,6 +62,7 @@ def test_goals__tell_the_best_peer_where_it_is_ahead() -> None:
     [
         ([900.0, 700.0, 800.0], 500.0, KEPT),
         ([600.0, 400.0, 500.0], 500.0, MISSED),
+        ([900.0, 500.0, 720.0], 500.0, MISSED),  # ahead in the median, not in both quartiles
         ([900.0, 700.0, 800.0], 2_000.0, MISSED),  # one that took no turns was ahead in the rounds
     ],
 )
