@@ -16,7 +16,7 @@ from benchmarks.serving.rounds import MANY, Figures, Turn
 from benchmarks.serving.server import Server, serving
 from benchmarks.serving.trained import Trained
 
-NEAREST = ("fastapi", "fastapi-raw", "litestar")  # each of them was the best peer at something
+NEAREST = ("fastapi", "fastapi-raw", "litestar", "kserve")  # each of them was the best peer at something
 LOADS = {  # workers -> name -> rows of a request, connections
     1: {"single_1": (1, 1), "single_8": (1, 8), "single_64": (1, 64), "rows_1": (MANY, 1), "rows_8": (MANY, 8)},
     2: {"two_64": (1, 64)},

@@ -102,8 +102,8 @@ def records_in(records: bytes) -> Iterator[Kept]:
         ValueError: Some bytes are damaged.
     """
     frames = Frames(records)
-    for each in frames:
-        yield decode(each.message)
+    for message in frames:
+        yield decode(message)
     if frames.damaged or frames.torn:
         raise ValueError(f"{frames.damaged + frames.torn} bytes of a block cannot be read")
 

@@ -11,32 +11,24 @@ MAGIC = b"EkP1"  # format 1; also where reading starts again behind a damaged pl
 _HEADER = struct.Struct("<4sII")
 
 
+def header(message: bytes) -> bytes:
+    """What stands before a message in a file: magic, length, CRC-32."""
+    return _HEADER.pack(MAGIC, len(message), zlib.crc32(message))
+
+
 def frame(message: bytes) -> bytes:
-    """The message with its header: magic, length, CRC-32.
+    """The message behind its header.
 
     Example:
         >>> frame(b"abc").hex()
         '456b503103000000c2412435616263'
     """
-    return _HEADER.pack(MAGIC, len(message), zlib.crc32(message)) + message
-
-
-@dataclass(frozen=True)
-class Framed:
-    """One whole message of a file.
-
-    Attributes:
-        offset: Where its frame begins.
-        message: What was framed.
-    """
-
-    offset: int
-    message: memoryview
+    return header(message) + message
 
 
 @dataclass
 class Frames:
-    """The frames of a file's bytes, read once by iterating.
+    """The messages of the whole frames in a file's bytes, read once by iterating.
 
     Attributes:
         data: The file.
@@ -48,13 +40,13 @@ class Frames:
     damaged: int = 0
     torn: int = 0
 
-    def __iter__(self) -> Iterator[Framed]:
+    def __iter__(self) -> Iterator[memoryview]:
         self.damaged = self.torn = 0
         view, offset = memoryview(self.data), 0
         while offset < len(view):
             message = _whole(view, offset)
             if message is not None:
-                yield Framed(offset, message)
+                yield message
                 offset += _HEADER.size + len(message)
                 continue
             following = self._following(view, offset)

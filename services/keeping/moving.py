@@ -66,7 +66,7 @@ class Moving:
         data = _read(file)
         frames = Frames(data)
         try:
-            self._add(each.message for each in frames)
+            self._add(frames)
             refused: list[bytes] = []
         except (RowRefused, ValueError, msgspec.MsgspecError):
             refused = self._move_each(frames)
@@ -88,12 +88,12 @@ class Moving:
     def _move_each(self, frames: Frames) -> list[bytes]:
         """Move record by record; the messages of those that the store takes never."""
         refused = []
-        for each in frames:
+        for message in frames:
             try:
-                self._add([each.message])
+                self._add([message])
             except (RowRefused, ValueError, msgspec.MsgspecError) as error:
                 _tell(f"a record was refused by the store and is kept as {REFUSED}: {error}")
-                refused.append(bytes(each.message))
+                refused.append(bytes(message))
         return refused
 
 

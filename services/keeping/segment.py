@@ -41,15 +41,15 @@ class Segment:
         """Seconds from its first record until `now` (monotonic); 0 while it is empty."""
         return 0.0 if self._first is None else now - self._first
 
-    def write(self, frame: bytes) -> None:
-        """Append a frame, whole or not at all.
+    def write(self, *parts: bytes) -> None:
+        """Append a frame, whole or not at all; it may be given in parts.
 
         Raises:
             OSError: The disk is full, or the file cannot be written.
         """
         try:
-            written = os.write(self._file, frame)
-            if written != len(frame):
+            written = os.writev(self._file, parts)
+            if written != sum(map(len, parts)):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError:
             os.ftruncate(self._file, self.size)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model_code.errors import InvalidRequest, StoreError
-from model_code.kept.frames import frame
+from model_code.kept.frames import header
 from model_code.kept.record import Kept, encode
 from services.keeping.keeper import KeeperStanding, SpoolFull
 from services.keeping.mover_process import MoverProcess
@@ -68,20 +68,22 @@ class SpoolKeeper:
 
     def keep(self, record: Kept) -> None:
         """Write the record to this process's segment, see `Keeper`; on return it outlives this process."""
-        data = frame(encode(record))
-        if len(data) > self._bound:
-            raise InvalidRequest(f"a record of {len(data)} bytes does not fit the spool", hint="keep a batch in smaller chunks")
+        message = encode(record)
+        head = header(message)
+        size = len(head) + len(message)
+        if size > self._bound:
+            raise InvalidRequest(f"a record of {size} bytes does not fit the spool", hint="keep a batch in smaller chunks")
         with self._lock:
-            if self._refusing or len(data) > self._room:
+            if self._refusing or size > self._room:
                 raise self._refusal(self._refusing or f"{self._bound} bytes wait in the spool, which is its bound")
             try:
-                self._writable().write(data)
+                self._writable().write(head, message)
             except OSError as error:
                 self._disk_failed = True
                 self._seal()
                 raise self._refusal(f"the spool cannot be written: {error}") from error
-            self._room -= len(data)
-            self._written += len(data)
+            self._room -= size
+            self._written += size
 
     def find(self, usecase: str, request_id: str) -> list[Prediction]:
         """What waits here of a request, of any worker alive or dead; see `Keeper`."""

@@ -94,8 +94,8 @@ def _bytes(path: Path) -> bytes:
 
 
 def _records(data: bytes) -> Iterator[Kept]:
-    for each in Frames(data):
+    for message in Frames(data):
         try:
-            yield decode(each.message)
+            yield decode(message)
         except msgspec.MsgspecError:  # the mover sets it aside, loudly
             continue

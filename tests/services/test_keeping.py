@@ -84,7 +84,7 @@ def test_rows__of_columns_that_do_not_fit_are_refused(wrong):
 def test_frames__give_back_whole_messages():
     messages = [b"a" * i for i in range(40)]
     frames = Frames(b"".join(map(frame, messages)))
-    assert [bytes(each.message) for each in frames] == messages
+    assert list(map(bytes, frames)) == messages
     assert (frames.damaged, frames.torn) == (0, 0)
 
 
@@ -92,7 +92,7 @@ def test_frames__a_torn_last_one_is_no_damage_wherever_it_was_torn():
     whole, last = frame(b"whole"), frame(b"last")
     for cut in range(1, len(last)):
         frames = Frames(whole + last[:cut])
-        assert [bytes(each.message) for each in frames] == [b"whole"]
+        assert list(map(bytes, frames)) == [b"whole"]
         assert (frames.damaged, frames.torn) == (0, cut)
 
 
@@ -102,13 +102,13 @@ def test_frames__a_damaged_byte_anywhere_costs_one_message_and_is_told():
         middle = bytearray(messages[1])
         middle[position] ^= 0xFF
         frames = Frames(messages[0] + bytes(middle) + messages[2])
-        assert [bytes(each.message) for each in frames] == [b"one", b"three"]
+        assert list(map(bytes, frames)) == [b"one", b"three"]
         assert frames.damaged == len(middle)
 
 
 def test_frames__zeros_at_the_end_are_damage():
     frames = Frames(frame(b"one") + bytes(100))
-    assert [bytes(each.message) for each in frames] == [b"one"]
+    assert list(map(bytes, frames)) == [b"one"]
     assert frames.damaged == 100
 
 
