@@ -156,6 +156,7 @@ def test_rollout__is_judged_by_flow_runs_while_callers_ask(loop: Looped, engine:
         refused, worse = contest.rolled_out("worse")
         met = load.bundles()
         promoted, better = contest.rolled_out("better")
+        assert better.ended == "promoted", better
         until(lambda: contest.ask("afterwards").json()["bundle"] == contest.bundle("better"), "the better one alone")
         first, second = contest.bundle("champion"), contest.bundle("better")
 
