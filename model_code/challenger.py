@@ -201,6 +201,7 @@ def profile_of(
     all_origins = [origin for origin in cases.rows["origin"].unique() if origin <= losses["origin"].max()]
     told = conditions(usecase, history, all_origins, now)
     normal = drift.calibrate(per_series(typical, usecase.spec), told, usecase.spec, usecase.spec.seed)
+    known = faults.learn(history, usecase.spec, now, faults.Days.of(usecase, history))
     rows = typical.assign(loss=row_loss(typical["value"].to_numpy(float), typical["truth"].to_numpy(float), usecase.spec.task))
     return {
         "unit": usecase.spec.target.unit,
@@ -211,7 +212,7 @@ def profile_of(
             {"origin": origin.isoformat(), "loss": float(loss)}
             for origin, loss in zip(holdout.origins["origin"], holdout.origins["loss"], strict=True)
         ],
-        "drift": normal.model_copy(update={"faults": faults.learn(history, usecase.spec, now)}).model_dump(mode="json"),
+        "drift": normal.model_copy(update={"faults": known}).model_dump(mode="json"),
         "slices": slices_of(usecase, rows, cases).model_dump(mode="json"),
         "shift": section_of(usecase.spec, cases, evaluated.model.predict(cases.features), typical, told, normal).model_dump(
             mode="json"

@@ -18,7 +18,7 @@ from model_code.drift import DriftProfile, SeriesProfile, expected_loss, walk
 from model_code.errors import DataError
 from model_code.evaluation import row_loss
 from model_code.evidence import Evidence, OriginEvidence, SeriesEvidence, SliceEvidence
-from model_code.faults import LevelShift, alarmed, find_faults, shifted_levels
+from model_code.faults import Days, LevelShift, alarmed, find_faults, shifted_levels
 from model_code.installation import Installation
 from model_code.origins import origins_between
 from model_code.replay import replay_baseline
@@ -91,7 +91,8 @@ def gather(place: Installation, now: datetime, *, drifted_share: float | None = 
     watched = watch(place, history, champion, before, moment, pd.Timestamp(releases[-1].at), reigns)
     newest_prediction = _newest_prediction(place, watched, now)
     released = {name: watched.released(name).to_pydatetime() for name in normal.series}
-    series = alarmed(series_evidence(watched, normal), shifts_since(released, normal, history, place, now))
+    days = Days.of(champion.usecase, history, faulty=lambda told: on_faulty_data(told, place, moment))
+    series = alarmed(series_evidence(watched, normal), shifts_since(released, normal, history, now, days))
     series = tuple(each.model_copy(update={"part": own_part(each.name, reigns, releases, reached)}) for each in series)
     estimated = estimates(series, watched)
     return Evidence(
@@ -111,18 +112,18 @@ def gather(place: Installation, now: datetime, *, drifted_share: float | None = 
         quarantined_share=quarantined_share,
         coverage_objective=place.usecase.spec.interval.coverage if place.usecase.spec.task == "forecast" else None,
         drifted_share=drifted_share,
-        data_faults=find_faults(normal.faults, history, place.usecase.spec, now),
+        data_faults=find_faults(normal.faults, history, place.usecase.spec, now, days),
         has_baseline=place.usecase.spec.baseline is not None,
     )
 
 
 def shifts_since(
-    released: Mapping[str, datetime], normal: DriftProfile, history: KnownHistory, place: Installation, now: datetime
+    released: Mapping[str, datetime], normal: DriftProfile, history: KnownHistory, now: datetime, days: Days | None
 ) -> dict[str, LevelShift]:
     """Shifts of an entity's level against its neighbours', each since the release that concerns the entity."""
     found: dict[str, LevelShift] = {}
     for moment in sorted(set(released.values())):
-        shifts = shifted_levels(normal.faults, history, place.usecase.spec, now, moment)
+        shifts = shifted_levels(normal.faults, history, history.spec, now, moment, days)
         found |= {name: shift for name, shift in shifts.items() if released.get(name, moment) == moment}
     return found
 

@@ -2,14 +2,15 @@
 
 Levels and amplitudes of the registered sizes, up and down, are put into every normal week of the calibration part whose next
 week counts too. What is judged is what the product would judge; thresholds are fixed anew on the same normal weeks. Nothing of
-the scoring part is read. Half of the quarters are enough to compare two ideas: `--every 2`.
+the scoring part is read. Half of the quarters are enough to compare two ideas: `--every 2`. `--alone` tells the normal days
+nothing of holidays and weather: what a use case without a `context` finds.
 """
 
 import argparse
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from benchmarks.drift.registered import Part, parts
 from benchmarks.drift.walk import TESTS, WARM_UP, Fold, Test, cut, walked
 from model_code.faults.innovation import clipped
 from model_code.faults.normal import transformed
-from model_code.faults.thresholds import Kind, Thresholds
+from model_code.faults.thresholds import Kind, Thresholds, thresholds
 
 SOUGHT: tuple[Kind, ...] = ("level", "scale")
 LOOKS = (7, 14)  # days after the change began
@@ -89,20 +90,30 @@ def puts(panel: Panel, weeks: Counted, used: Sequence[Fold]) -> Iterator[Put]:
                     yield put(panel, fold, left[area], Injection(kind, panel.name, place, last - 6, sign))
 
 
-def developed(every: int = 1) -> tuple[Thresholds, float, list[Put]]:
-    """Thresholds fixed on the calibration part, the false alarms an entity-year that they make there, and every change judged."""
+def developed(every: int = 1, *, alone: bool = False) -> tuple[dict[Test, list[float]], list[Put]]:
+    """The largest score of each test in every normal week of the calibration part, and every change judged.
+
+    Args:
+        every: Which quarters: all, or every so many-th.
+        alone: Tell normal days nothing but calendar and neighbours.
+    """
     values: dict[Test, list[float]] = {test: [] for test in TESTS}
     done: list[Put] = []
     for part in parts("calibration"):
-        panel, weeks, used = _judged(part, every, values)
+        panel, weeks, used = _judged(part, every, values, alone)
         done += puts(panel, weeks, used)
-    limits = calibrated(values)
+    return values, done
+
+
+def alarms(values: Mapping[Test, Sequence[float]], limits: Thresholds) -> float:
+    """False alarms an entity-year in those weeks."""
     broken = [np.array(values[test]) > test.needs(limits, np.zeros(len(values[test]))) for test in TESTS]
-    return limits, WEEKS * float(np.any(broken, axis=0).mean()), done
+    return WEEKS * float(np.any(broken, axis=0).mean())
 
 
-def _judged(part: Part, every: int, values: Mapping[Test, list[float]]) -> tuple[Panel, Counted, list[Fold]]:
+def _judged(part: Part, every: int, values: Mapping[Test, list[float]], alone: bool) -> tuple[Panel, Counted, list[Fold]]:
     panel = load(part)
+    panel = replace(panel, conditions=panel.conditions[:, :, :0]) if alone else panel
     told, used = walked(panel, part, every)
     found = counted(panel, part)
     judged = tuple(week for week in found.weeks if any(fold.begin <= week[1] < fold.end for fold in used))
@@ -128,9 +139,14 @@ def table(limits: Thresholds, done: Sequence[Put]) -> str:
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--every", type=int, default=1, help="learn and judge every so many-th quarter only")
+    asked.add_argument("--alone", action="store_true", help="tell normal days nothing of holidays and weather")
+    options = asked.parse_args()
     warnings.simplefilter("ignore")
-    limits, alarms, done = developed(asked.parse_args().every)
-    print(limits.model_dump_json(), f"\n{alarms:.2f} false alarms an entity-year, {len(done)} changes\n\n{table(limits, done)}")
+    values, done = developed(options.every, alone=options.alone)
+    anew = calibrated(values)
+    print(anew.model_dump_json(), f"\n{len(done)} changes")
+    for name, limits in (("fixed anew on these weeks", anew), ("as kept", thresholds())):
+        print(f"\nThresholds {name}: {alarms(values, limits):.2f} false alarms an entity-year\n\n{table(limits, done)}")
 
 
 if __name__ == "__main__":

@@ -64,7 +64,11 @@ def departures(
 
 
 def swapped(
-    profile: ColumnProfile, grid: DayGrid, limits: Thresholds, departed: tuple[Departure, ...]
+    profile: ColumnProfile,
+    grid: DayGrid,
+    limits: Thresholds,
+    departed: tuple[Departure, ...],
+    conditions: np.ndarray | None = None,
 ) -> tuple[tuple[Departure, Departure], ...]:
     """Pairs of departed entities that fit each other's place: both come back to normal once their latest days are exchanged."""
     pairs: list[tuple[Departure, Departure]] = []
@@ -74,7 +78,7 @@ def swapped(
             if first.entity in taken or second.entity in taken:
                 continue
             exchanged = _exchanged(grid, first, second)
-            still = {one.entity: one.ratio for one in departures(profile, exchanged, limits)}
+            still = {one.entity: one.ratio for one in departures(profile, exchanged, limits, conditions)}
             if all(still.get(one.entity, 0.0) < HALF * one.ratio for one in (first, second)):
                 pairs.append((first, second) if first.entity < second.entity else (second, first))
     return tuple(pairs)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from model_code.data.known import KnownHistory
 from model_code.evidence import DataFault
+from model_code.faults.conditions import Days
 from model_code.faults.departures import Departure, departures, swapped
 from model_code.faults.grid import DayGrid, day_grid
 from model_code.faults.profile import ColumnProfile, FaultProfile
@@ -30,13 +31,14 @@ WORDS = {"scale": "the amplitude of its days is", "clock": "its time of day is"}
 
 @dataclass(frozen=True)
 class JudgedColumn:
-    """One column under judgement: its latest nine weeks by local day, each entity's latest value, and when one was due."""
+    """One column under judgement: its latest nine weeks by local day, what they were like, each entity's latest value, when one was due."""
 
     feed: str
     name: str
     step: timedelta
     grid: DayGrid
     profile: ColumnProfile
+    conditions: np.ndarray | None
     timezone: str
     latest: Mapping[str, pd.Timestamp]
     due: pd.Timestamp
@@ -61,7 +63,9 @@ class JudgedColumn:
         return DataFault(feed=self.feed, entity=entity, text=f"{self.feed}.{self.name} of {entity}: {text}", **facts)
 
 
-def find_faults(profile: FaultProfile, history: KnownHistory, spec: UseCaseSpec, now: datetime) -> tuple[DataFault, ...]:
+def find_faults(
+    profile: FaultProfile, history: KnownHistory, spec: UseCaseSpec, now: datetime, days: Days | None = None
+) -> tuple[DataFault, ...]:
     """What is wrong with the data as known at `now`; empty where nothing is, or where too little history can tell.
 
     Args:
@@ -69,15 +73,22 @@ def find_faults(profile: FaultProfile, history: KnownHistory, spec: UseCaseSpec,
         history: The use case's observations; the latest nine weeks as known at `now` are looked at.
         spec: The use case.
         now: The moment of judging (aware).
+        days: Tells what the target's days were like, for a profile that rests on that.
     """
     found: list[DataFault] = []
-    for column in columns_of(profile, history, spec, now):
+    for column in columns_of(profile, history, spec, now, days):
         found += [*_missing(column), *_stuck(column), *_departed(column, profile.limits)]
     return tuple(found)
 
 
-def columns_of(profile: FaultProfile, history: KnownHistory, spec: UseCaseSpec, now: datetime) -> Iterator[JudgedColumn]:
-    """The profile's columns with their latest nine weeks as known at `now`."""
+def columns_of(
+    profile: FaultProfile, history: KnownHistory, spec: UseCaseSpec, now: datetime, days: Days | None = None
+) -> Iterator[JudgedColumn]:
+    """The profile's columns with their latest nine weeks as known at `now`.
+
+    Raises:
+        ValueError: A column's normal days rest on what the days were like, and nobody tells.
+    """
     moment = pd.Timestamp(now)
     for feed, columns in profile.feeds.items():
         known = spec.feeds.get(feed)
@@ -89,7 +100,10 @@ def columns_of(profile: FaultProfile, history: KnownHistory, spec: UseCaseSpec, 
         for name, told in columns.items():
             grid = day_grid(recent, name, sorted(told.runs), spec.timezone, known.step)
             latest = {str(entity): last for entity, last in recent[recent[name].notna()].groupby("entity")["time"].max().items()}
-            yield JudgedColumn(feed, name, known.step, grid, told, spec.timezone, latest, due)
+            if told.conditions and days is None:
+                raise ValueError(f"{feed}.{name} is judged by {', '.join(told.conditions)}, and nobody tells them")
+            like = days.told(grid, told.conditions, now) if told.conditions and days is not None else None
+            yield JudgedColumn(feed, name, known.step, grid, told, like, spec.timezone, latest, due)
 
 
 def _missing(column: JudgedColumn) -> Iterator[DataFault]:
@@ -125,8 +139,8 @@ def _stuck(column: JudgedColumn) -> Iterator[DataFault]:
 def _departed(column: JudgedColumn, limits: Thresholds) -> Iterator[DataFault]:
     if not column.long_enough:
         return
-    found = departures(column.profile, column.grid, limits)
-    pairs = swapped(column.profile, column.grid, limits, found)
+    found = departures(column.profile, column.grid, limits, column.conditions)
+    pairs = swapped(column.profile, column.grid, limits, found, column.conditions)
     for first, second in pairs:
         text = f"and {second.entity} fit each other's place, {first.ratio:.1f} and {second.ratio:.1f} thresholds off in their own"
         yield _shaped(column, first, "swapped", text, f"{first.entity}, {second.entity}")

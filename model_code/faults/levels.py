@@ -10,6 +10,7 @@ from datetime import datetime
 
 from model_code.data.known import KnownHistory
 from model_code.evidence import SeriesEvidence
+from model_code.faults.conditions import Days
 from model_code.faults.departures import departures
 from model_code.faults.find import LOOKBACK, columns_of
 from model_code.faults.profile import FaultProfile
@@ -33,7 +34,12 @@ class LevelShift:
 
 
 def shifted_levels(
-    profile: FaultProfile, history: KnownHistory, spec: UseCaseSpec, now: datetime, released: datetime
+    profile: FaultProfile,
+    history: KnownHistory,
+    spec: UseCaseSpec,
+    now: datetime,
+    released: datetime,
+    days: Days | None = None,
 ) -> dict[str, LevelShift]:
     """Entities whose target's level is beyond its threshold, where no fault of the data explains it better.
 
@@ -46,26 +52,32 @@ def shifted_levels(
         spec: The use case.
         now: The moment of judging (aware).
         released: When the champion became champion (aware).
+        days: Tells what the target's days were like, for a profile that rests on that.
     """
     if not profile.feeds:
         return {}
     limits = profile.limits
-    found = _levels(profile, history, spec, now, limits)
+    found = _levels(profile, history, spec, now, limits, days)
     if not found or now - released > LOOKBACK:
         return found
     half = limits.part("level", HALF)
-    before = _levels(profile, history, spec, released, half)
+    before = _levels(profile, history, spec, released, half, days)
     return {name: shift for name, shift in found.items() if name not in before or before[name].score * shift.score < 0}
 
 
 def _levels(
-    profile: FaultProfile, history: KnownHistory, spec: UseCaseSpec, now: datetime, limits: Thresholds
+    profile: FaultProfile,
+    history: KnownHistory,
+    spec: UseCaseSpec,
+    now: datetime,
+    limits: Thresholds,
+    days: Days | None,
 ) -> dict[str, LevelShift]:
     return {
         one.entity: LevelShift(column.begin(one.days), one.score)
-        for column in columns_of(profile, history, spec, now)
+        for column in columns_of(profile, history, spec, now, days)
         if (column.feed, column.name) == (spec.target.feed, spec.target.column) and column.long_enough
-        for one in departures(column.profile, column.grid, limits)
+        for one in departures(column.profile, column.grid, limits, column.conditions)
         if one.kind == "level"
     }
 

@@ -58,7 +58,7 @@ class PanelNormal(BaseModel):
 
         Args:
             grid: Days to judge.
-            conditions: (D, C, k) as told to `fit_normal`.
+            conditions: (D, C, k) as told to `fit_normal`; days that they are NaN of are as incomplete ones.
             unheard: Entities known to be at fault, which the others must not listen to.
         """
         shape = transformed(grid.values, self.transform)
@@ -82,7 +82,7 @@ def fit_normal(
 
     Args:
         grid: History.
-        conditions: (D, C, k) what else each day was like (temperature, day type), finite.
+        conditions: (D, C, k) what else each day was like (temperature, day type); days that they are NaN of are left out.
         least: Complete days.
         transform: By the values where not given.
     """
@@ -90,10 +90,10 @@ def fit_normal(
     shape = transformed(grid.values, transform)
     own, left = {}, {}
     for place, name in enumerate(grid.entities):
-        whole = np.isfinite(shape[:, :, place]).all(axis=1)
+        inputs = _inputs(grid, place, conditions)
+        whole = np.isfinite(shape[:, :, place]).all(axis=1) & np.isfinite(inputs).all(axis=1)
         if whole.sum() < least:
             continue
-        inputs = _inputs(grid, place, conditions)
         weights, intercept = robust_ridge(inputs[whole][:, None, :], shape[whole, :, place], OWN_PENALTY)
         own[name] = np.column_stack([weights, intercept])
         left[name] = shape[:, :, place] - inputs @ weights.T - intercept

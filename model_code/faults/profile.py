@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from model_code.data.known import KnownHistory
+from model_code.faults.conditions import Days, usable
 from model_code.faults.earlier import EarlierFilter
 from model_code.faults.filters import Filter, learn_filter
 from model_code.faults.grid import DayGrid, day_grid
@@ -31,6 +32,7 @@ class ColumnProfile(BaseModel):
     normal: PanelNormal
     filters: dict[str, dict[int, AnyFilter]] = Field(description="Entity -> days of the window -> its filters.")
     runs: dict[str, int] = Field(description="Entity -> the longest run of one value in its history.")
+    conditions: tuple[str, ...] = Field((), description="What of the use case's `context` its normal days rest on.")
 
     def scores(
         self, grid: DayGrid, conditions: np.ndarray | None = None, unheard: Collection[str] = ()
@@ -70,13 +72,14 @@ class FaultProfile(BaseModel):
         return thresholds_of_before() if self.thresholds is None else self.thresholds.values
 
 
-def learn(history: KnownHistory, spec: UseCaseSpec, now: datetime) -> FaultProfile:
+def learn(history: KnownHistory, spec: UseCaseSpec, now: datetime, days: Days | None = None) -> FaultProfile:
     """Learn the profile of every regular feed; an open set of entities (people, machines) has none.
 
     Args:
         history: The use case's observations.
         spec: The use case.
         now: What is known now is learned from (aware).
+        days: Tells what the days of the target were like, where the use case does.
     """
     feeds = {}
     for name, feed in spec.feeds.items():
@@ -86,16 +89,34 @@ def learn(history: KnownHistory, spec: UseCaseSpec, now: datetime) -> FaultProfi
         past = rows[rows["time"] <= now]
         entities = sorted(map(str, past["entity"].unique()))
         grids = {column: day_grid(past, column, entities, spec.timezone, feed.step) for column in feed.columns}
-        feeds[name] = {column: learn_column(grid) for column, grid in grids.items() if len(grid.days)}
+        target = spec.target.column if name == spec.target.feed else None
+        feeds[name] = {
+            column: learn_column(grid, *_conditions(grid, days if column == target else None, now))
+            for column, grid in grids.items()
+            if len(grid.days)
+        }
     return FaultProfile(feeds=feeds, thresholds=kept_thresholds()) if feeds else FaultProfile()
 
 
-def learn_column(grid: DayGrid, conditions: np.ndarray | None = None) -> ColumnProfile:
+def _conditions(grid: DayGrid, days: Days | None, now: datetime) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Those (D, C, k) of the latest five years that a normal day may rest on, and their names."""
+    recent = grid.last(HISTORY)
+    if days is None or not (names := days.names(recent, now)):
+        return None, ()
+    told = days.told(recent, names, now)
+    chosen = usable(told, recent)
+    if not chosen.any():
+        return None, ()
+    return told[:, :, chosen], tuple(name for name, use in zip(names, chosen, strict=True) if use)
+
+
+def learn_column(grid: DayGrid, conditions: np.ndarray | None = None, names: tuple[str, ...] = ()) -> ColumnProfile:
     """Learn one column; entities with less than a year of complete days only keep how long their values stay the same.
 
     Args:
         grid: History; the latest five years count.
-        conditions: (D, C, k) what else each day was like, finite.
+        conditions: (D, C, k) what else each of those days was like; days that they are NaN of are as incomplete ones.
+        names: Of the k conditions.
     """
     told = None if conditions is None else conditions[-HISTORY:]
     recent = grid.last(HISTORY)
@@ -110,4 +131,4 @@ def learn_column(grid: DayGrid, conditions: np.ndarray | None = None) -> ColumnP
         found = {window: learn_filter(heard, values, window, normal.transform) for window in WINDOWS}
         filters[name] = {window: one for window, one in found.items() if one is not None}
     normal = normal.model_copy(update={"entities": entities})
-    return ColumnProfile(normal=normal, filters=filters, runs=longest_runs(grid))
+    return ColumnProfile(normal=normal, filters=filters, runs=longest_runs(grid), conditions=names)
