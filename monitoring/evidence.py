@@ -18,7 +18,7 @@ from model_code.drift import DriftProfile, SeriesProfile, expected_loss, walk
 from model_code.errors import DataError
 from model_code.evaluation import row_loss
 from model_code.evidence import Evidence, OriginEvidence, SeriesEvidence, SliceEvidence
-from model_code.faults import Days, LevelShift, alarmed, find_faults, shifted_levels
+from model_code.faults import Days, Faulty, LevelShift, alarmed, find_faults, shifted_levels
 from model_code.installation import Installation
 from model_code.origins import origins_between
 from model_code.replay import replay_baseline
@@ -88,10 +88,11 @@ def gather(place: Installation, now: datetime, *, drifted_share: float | None = 
     normal = DriftProfile.model_validate(champion.profile["drift"])
     reigns = reigns_of(entries, [*normal.series, ALL])
     before = previous_parts(place, reigns, pointer.previous)
-    watched = watch(place, history, champion, before, moment, pd.Timestamp(releases[-1].at), reigns)
+    faulty = on_faulty_data(place, moment)
+    watched = watch(place, history, champion, before, moment, pd.Timestamp(releases[-1].at), reigns, faulty)
     newest_prediction = _newest_prediction(place, watched, now)
     released = {name: watched.released(name).to_pydatetime() for name in normal.series}
-    days = Days.of(champion.usecase, history, faulty=lambda told: on_faulty_data(told, place, moment))
+    days = Days.of(champion.usecase, history, faulty)
     series = alarmed(series_evidence(watched, normal), shifts_since(released, normal, history, now, days))
     series = tuple(each.model_copy(update={"part": own_part(each.name, reigns, releases, reached)}) for each in series)
     estimated = estimates(series, watched)
@@ -136,12 +137,14 @@ def watch(
     now: pd.Timestamp,
     released_at: pd.Timestamp,
     reigns: Mapping[str, Reign],
+    faulty: Faulty,
 ) -> Watched:
     """The tables: what the champion answered since its release, and what the others would have.
 
     Args:
         previous: Series -> the bundle before.
         reigns: Series -> what answers for it, since when.
+        faulty: Which origins are told by faulty conditions.
     """
     usecase, spec = place.usecase, place.usecase.spec
     first = min((reign.since for reign in reigns.values()), default=released_at)
@@ -152,7 +155,7 @@ def watch(
     live = live if live.empty else live.merge(intervals(scored, spec), on=["origin", "series"], how="left")
     start = max(first - WARM_UP * spec.drift.reference_origins * spec.origins.every, history.first_time() + spec.lookback)
     told = conditions(champion.usecase, history, origins_between(spec, start, now), now)
-    told = told[~on_faulty_data(told, place, now)].reset_index(drop=True)
+    told = told[~faulty(told)].reset_index(drop=True)
     judged = latest(scored)
     latest_origins = sorted(judged["origin"].unique())[-REPLAYED:]
     if not latest_origins:
@@ -167,24 +170,32 @@ def watch(
     return Watched(scored, live, told, replays, released_at, _to_cut(judged, cases, rows, champion.spec), reigns)
 
 
-def on_faulty_data(told: pd.DataFrame, place: Installation, now: pd.Timestamp) -> NDArray[np.bool_]:
-    """Which origins are told by conditions that were set aside as faulty (n,): they judge neither the model nor the level.
+def on_faulty_data(place: Installation, now: pd.Timestamp) -> Faulty:
+    """Tells which origins rest on conditions that were set aside as faulty: they judge neither the model nor the level.
 
     The target's own rows that were set aside are no truth, and need no mention here.
 
     Args:
-        told: origin and series.
-        place: Whose feeds.
+        place: Whose feeds; what is set aside of them is read once.
         now: The moment of judging.
     """
-    spec, faulty = place.usecase.spec, np.zeros(len(told), dtype=bool)
-    origins = microseconds(pd.DatetimeIndex(told["origin"])) if len(told) else np.empty(0, dtype=np.int64)
+    spec = place.usecase.spec
     horizon = (spec.horizon.first + spec.horizon.steps * spec.horizon.step) // timedelta(microseconds=1)
-    for feed in (name for name in spec.feeds if name != spec.target.feed):
-        for entity, rows in aside_at(place.store.quarantined(spec.name, feed), now).groupby("entity"):
-            times = np.sort(microseconds(pd.DatetimeIndex(rows["time"])))
+    aside = [
+        (entity, np.sort(microseconds(pd.DatetimeIndex(rows["time"]))))
+        for feed in spec.feeds
+        if feed != spec.target.feed
+        for entity, rows in aside_at(place.store.quarantined(spec.name, feed), now).groupby("entity")
+    ]
+
+    def faulty(told: pd.DataFrame) -> NDArray[np.bool_]:
+        found = np.zeros(len(told), dtype=bool)
+        origins = microseconds(pd.DatetimeIndex(told["origin"])) if len(told) else np.empty(0, dtype=np.int64)
+        for entity, times in aside:
             within = times.searchsorted(origins + horizon) > times.searchsorted(origins)
-            faulty |= within & told["series"].isin([entity, ALL]).to_numpy()
+            found |= within & told["series"].isin([entity, ALL]).to_numpy()
+        return found
+
     return faulty
 
 

@@ -26,7 +26,7 @@ class Days:
     Args:
         context: The use case's `context`; of each day it is asked about what begins at local midnight.
         history: The use case's observations.
-        faulty: Origin and series of days -> which rest on data known to be faulty (n,), and are not told. Default: none.
+        faulty: Of days (origin, series) those that rest on data known to be faulty (n,); they are not told. Default: none.
     """
 
     def __init__(self, context: Context, history: KnownHistory, faulty: Faulty | None = None) -> None:
