@@ -62,9 +62,7 @@ class Evaluated:
 
 def history_split(usecase: UseCase, history: KnownHistory, now: pd.Timestamp) -> tuple[list[pd.Timestamp], Split]:
     """Every origin whose forecast has ended by `now`, and how the latest of them are used."""
-    horizon = usecase.spec.horizon
-    ended = now - (horizon.first + horizon.steps * horizon.step)
-    origins = origins_of_history(usecase, history, ended)
+    origins = origins_of_history(usecase, history, now - usecase.spec.horizon.end)
     return origins, split(usecase, origins)
 
 

@@ -33,6 +33,16 @@ class Horizon(Spec):
     step: timedelta = Field(gt=timedelta(0))
     first: timedelta = Field(timedelta(0), ge=timedelta(0))
 
+    @property
+    def end(self) -> timedelta:
+        """How long after its origin a forecast has ended: when the step that begins last is over.
+
+        Example:
+            >>> Horizon(steps=48, step=timedelta(minutes=30), first=timedelta(hours=1)).end
+            datetime.timedelta(days=1, seconds=3600)
+        """
+        return self.first + self.steps * self.step
+
 
 class Interval(Spec):
     """The prediction interval."""
@@ -273,7 +283,7 @@ class UseCaseSpec(Spec):
         """A policy that gives the truth no time to come would call every evidence stale, for ever."""
         target, horizon = self.feeds[self.target.feed], self.horizon
         delay = (target.step or timedelta(0)) + target.publication_delay
-        scored = horizon.first + (horizon.steps - 1) * horizon.step + delay + self.origins.every
+        scored = horizon.end - horizon.step + delay + self.origins.every
         for name, least in (("max_evidence_age", scored), ("max_data_age", delay)):
             if getattr(self.policy, name) < least:
                 raise ValueError(f"policy.{name} must be at least {least}: so long after an origin its truth may come")

@@ -180,7 +180,7 @@ def on_faulty_data(place: Installation, now: pd.Timestamp) -> Faulty:
         now: The moment of judging.
     """
     spec = place.usecase.spec
-    horizon = (spec.horizon.first + spec.horizon.steps * spec.horizon.step) // timedelta(microseconds=1)
+    horizon = spec.horizon.end // timedelta(microseconds=1)
     aside = [
         (entity, np.sort(microseconds(pd.DatetimeIndex(rows["time"]))))
         for feed in spec.feeds

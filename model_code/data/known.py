@@ -86,8 +86,8 @@ class KnownHistory:
             seen_from: A later moment to look from, for what can only be judged afterwards. Default: the origin.
         """
         moment = pd.Timestamp(seen_from if seen_from is not None else origin).tz_convert("UTC")
-        horizon, known_by, start = self.spec.horizon, _microseconds(moment), _microseconds(origin)
-        end = start + (horizon.first + horizon.steps * horizon.step) // MICROSECOND
+        known_by, start = _microseconds(moment), _microseconds(origin)
+        end = start + self.spec.horizon.end // MICROSECOND
         start -= self.spec.lookback // MICROSECOND
         return Known(moment, {name: feed.as_of(known_by, start, end) for name, feed in self._feeds.items()})
 

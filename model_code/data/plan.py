@@ -99,4 +99,4 @@ def published(feed: Feed, now: datetime) -> pd.Timestamp:
 def _default_end(spec: UseCaseSpec, feed: Feed, now: datetime) -> pd.Timestamp:
     if not is_forecast(feed):
         return utc(now)
-    return utc(now) + spec.origins.every + spec.horizon.first + spec.horizon.steps * spec.horizon.step
+    return utc(now) + spec.origins.every + spec.horizon.end

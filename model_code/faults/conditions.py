@@ -32,16 +32,16 @@ class Days:
     def __init__(self, context: Context, history: KnownHistory, faulty: Faulty | None = None) -> None:
         self._context, self._history, self._faulty = context, history, faulty
         self._asked: dict[tuple[datetime, pd.Timestamp, str], Mapping[str, float]] = {}
-        self._after: tuple[datetime, pd.Timestamp, Known] | None = (
-            None  # the latest read: a day's entities come one after another
-        )
+        # The latest read: a day's entities come one after another.
+        self._after: tuple[datetime, pd.Timestamp, Known] | None = None
 
     @classmethod
     def of(cls, usecase: UseCase, history: KnownHistory, faulty: Faulty | None = None) -> "Days | None":
         """None where the use case explains nothing afterwards, or looks ahead less than a day, so that no day would be told whole."""
         spec, context = usecase.spec, getattr(usecase.features, "context", None)
-        ahead = spec.horizon.first + spec.horizon.steps * spec.horizon.step
-        return None if context is None or spec.entities is None or ahead < DAY else cls(context, history, faulty)
+        if context is None or spec.entities is None or spec.horizon.end < DAY:
+            return None
+        return cls(context, history, faulty)
 
     def names(self, grid: DayGrid, at: datetime) -> tuple[str, ...]:
         """What is told of the grid's latest day; none where it has no days."""
