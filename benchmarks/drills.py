@@ -13,6 +13,7 @@ import hashlib
 import json
 import multiprocessing
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.goals import Goal, exit_code
 from benchmarks.marked import within
 from benchmarks.staged_drills import play_staged, staged_of
 from flows.drill.beginning import begun
@@ -33,6 +35,7 @@ from flows.drill.script import DAY
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "drills.json"
+GOAL_RIGHT = 0.95  # of all, and none harmful
 DECIDES = (
     *("model_code/data/*.py", "model_code/specification.py", "model_code/evidence.py", "model_code/series.py"),
     *("model_code/policy.py", "model_code/trouble.py", "model_code/doubt.py", "model_code/incidents.py", "model_code/drift.py"),
@@ -57,7 +60,8 @@ Outcome = dict[str, Any]
 Played = dict[str, Outcome]
 
 
-def main() -> None:
+def main() -> int:
+    """Play, print, keep; 1 where fewer of all that were played are right than the goal, or any does harm."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up as after Ctrl-C
     options, code = _options(), code_of_the_loop()
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
@@ -73,6 +77,13 @@ def main() -> None:
     told = keep(played, staged, code)
     readme = ROOT / "README.md"
     readme.write_text(within(readme.read_text(), "drills", section(told)))
+    return exit_code(goals(told))
+
+
+def goals(told: dict[str, Any]) -> list[Goal]:
+    """Over all that were played, those through Prefect among them."""
+    total = totals(told["drills"] | {f"{drill} through Prefect": each for drill, each in told["through_prefect"].items()})
+    return [Goal("share right", total["share_right"], GOAL_RIGHT, at_least=True), Goal("harmful", total["harmful"], 0)]
 
 
 def _options() -> argparse.Namespace:
@@ -213,4 +224,4 @@ def _seeds(found: list[int]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -10,9 +10,10 @@ import http.client
 import json
 import platform
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ import psutil
 import yaml
 
 from benchmarks.backtest import history_of
+from benchmarks.goals import Goal, exit_code
 from benchmarks.marked import within
 from model_code.bundle import BundleContents
 from model_code.bundle.inputs import Inputs
@@ -273,14 +275,20 @@ def section(told: dict[str, Any]) -> str:
         row = [f"`{world['usecase']}`", f"{world['entities']} × {world['steps']}"]
         row += [f"{question['p50_ms']:.1f}, {question['p99_ms']:.1f}" for question in (other, same, fresh)]
         lines.append(f"| {' | '.join([*row, str(other['cpu_ms']), parts])} |")
-    p50, p99 = (told["forecasts"][0]["questions"][QUESTIONS[0]][name] for name in ("p50_ms", "p99_ms"))
-    kept = "kept" if p50 <= GOAL_P50_MS and p99 <= GOAL_P99_MS else "**missed**"
-    goal = f"Promise: 24 hours (the first row) in p50 ≤ {GOAL_P50_MS:g} ms, p99 ≤ {GOAL_P99_MS:g} ms: {p50:.1f} and {p99:.1f}, {kept}."
-    return "\n".join([*lines, "", goal])
+    p50, p99 = promised = goals(told["forecasts"])
+    kept = "kept" if all(goal.met for goal in promised) else "**missed**"
+    bounds = f"p50 ≤ {p50.bound:g} ms, p99 ≤ {p99.bound:g} ms"
+    return "\n".join([*lines, "", f"Promise: 24 hours (the first row) in {bounds}: {p50.value:.1f} and {p99.value:.1f}, {kept}."])
 
 
-def main() -> None:
-    """Measure, print, keep."""
+def goals(forecasts: Sequence[dict[str, Any]]) -> tuple[Goal, Goal]:
+    """What 24 hours of one zone, the first of the use cases, are to keep."""
+    found = forecasts[0]["questions"][QUESTIONS[0]]
+    return Goal("p50 of 24 hours, ms", found["p50_ms"], GOAL_P50_MS), Goal("p99 of 24 hours, ms", found["p99_ms"], GOAL_P99_MS)
+
+
+def main() -> int:
+    """Measure, print, keep; 1 where the promise is not kept."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.forecast_latency", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the requests, nothing kept")
     parser.add_argument("--port", type=int, default=21500)
@@ -300,7 +308,8 @@ def main() -> None:
         (RESULTS / "forecast_latency.json").write_text(json.dumps(told, indent=2) + "\n")
         readme = Path(__file__).parent.parent / "README.md"
         readme.write_text(within(readme.read_text(), "forecasts", section(told)))
+    return exit_code(goals(found))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -17,15 +17,27 @@ HAND_WRITTEN = ("fastapi", "fastapi-raw")
 KEPT, MISSED = "kept", "**missed**"
 
 
+Told = Iterator[tuple[str, str, bool]]
+
+
 def goals(results: "Results") -> str:
     """Markdown: a line for each goal whose figures are there."""
     lines = ["| promise | measured | |", "|---|---|---|"]
-    for promise, measured, held in [*_costs(results), *_ahead(results), *_batches(results), *_drills()]:
+    for promise, measured, held in _all(results):
         lines.append(f"| {promise} | {measured} | {KEPT if held else MISSED} |")
     return "\n".join(lines)
 
 
-Told = Iterator[tuple[str, str, bool]]
+def missed(results: "Results") -> list[str]:
+    """Each goal that is not kept, with what was measured instead."""
+    return [f"{promise}: {measured}" for promise, measured, held in _all(results) if not held]
+
+
+def _all(results: "Results") -> Told:
+    yield from _costs(results)
+    yield from _ahead(results)
+    yield from _batches(results)
+    yield from _drills()
 
 
 def _costs(results: "Results") -> Told:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import forecast_latency
 from benchmarks.drift import page as drift
 from benchmarks.goals import Goal, exit_code
 from benchmarks.monitoring.page import tests_goals as of_tests  # else pytest takes it for a test
@@ -41,6 +42,19 @@ def test_exit_code__one_missed_is_1_and_each_is_told(capsys: pytest.CaptureFixtu
 
     assert (exit_code([kept]), exit_code([kept, over])) == (0, 1)
     assert capsys.readouterr().out.splitlines()[1:] == [str(kept), str(over)]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "what"), [("p50_ms", 10.1, "p50 of 24 hours, ms"), ("p99_ms", 30.1, "p99 of 24 hours, ms")]
+)
+def test_forecast_latency__the_first_use_case_keeps_the_promise_or_not(key: str, value: float, what: str) -> None:
+    result = result_of("forecast_latency")
+    assert "kept." in forecast_latency.section(result)
+
+    result["forecasts"][0]["questions"]["another origin each time"][key] = value
+
+    assert missed([*forecast_latency.goals(result["forecasts"])]) == [what]
+    assert "**missed**." in forecast_latency.section(result)
 
 
 @pytest.mark.parametrize(

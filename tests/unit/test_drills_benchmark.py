@@ -46,6 +46,20 @@ def test_keep__totals_tell_wrong_and_harmful(results: Path) -> None:
     assert "3 of 3 were played by the code of the loop at the last count, `now`" in drills.section(told)
 
 
+@pytest.mark.parametrize(
+    ("staged", "met"),
+    [
+        (outcome(), [True, True]),
+        (outcome(right=False), [False, True]),
+        (outcome(harms=("a bad version was kept",)), [True, False]),
+    ],
+)
+def test_goals__count_what_was_played_through_prefect_along(staged: drills.Outcome, met: list[bool]) -> None:
+    told = {"drills": {f"bad_release/{seed}": outcome() for seed in range(1, 10)}, "through_prefect": {"bad_release/1": staged}}
+
+    assert [goal.met for goal in drills.goals(told)] == met
+
+
 def test_table__names_the_seeds_that_went_wrong() -> None:
     table = drills.table(
         {

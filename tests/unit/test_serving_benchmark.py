@@ -9,7 +9,7 @@ from benchmarks.serving import results as kept
 from benchmarks.serving.acknowledged import Asked, Searched, search
 from benchmarks.serving.contestants import Contestant
 from benchmarks.serving.floor import FLOOR, floor
-from benchmarks.serving.goals import KEPT, MISSED, goals
+from benchmarks.serving.goals import KEPT, MISSED, goals, missed
 from benchmarks.serving.load import Load
 from benchmarks.serving.ours import OURS
 from benchmarks.serving.results import BEGIN, END, Results
@@ -55,6 +55,13 @@ def test_goals__tell_the_best_peer_where_it_is_ahead() -> None:
     told = goals(Results({"evenkeel": figures(0.2, 900), "fastapi": figures(0.5, 800), "fastapi-raw": figures(0.3, 1_000)}))
 
     assert "predictions/s with 1 worker: ahead of every peer | 900 /s; best peer fastapi-raw 1,000 | **missed** |" in told
+
+
+@pytest.mark.parametrize(("rate", "told"), [(900, ["predictions/s with 1 worker"]), (4_000, [])])
+def test_missed__names_the_goals_that_are_not_kept(rate: float, told: list[str]) -> None:
+    measured = {"evenkeel": figures(0.2, rate) | {"rows_8_rate": [50.0]}, "fastapi": figures(0.3, 1_000)}
+
+    assert [line.partition(":")[0] for line in missed(Results(measured))] == told
 
 
 @pytest.mark.parametrize(
