@@ -141,13 +141,13 @@ def play(name: str, seed: int, started: Path) -> Outcome:
     }
 
 
-def code_of_the_loop() -> str:
-    """A digest of the files that decide how a drill ends: what they do, and not how they say it."""
+def code_of_the_loop(root: Path = ROOT) -> str:
+    """A digest of the files below `root` that decide how a drill ends: what they do, and not how they say it."""
     digest = hashlib.sha256()
-    found = (path for pattern in DECIDES for path in ROOT.glob(pattern))
+    found = (path for pattern in DECIDES for path in root.glob(pattern))
     for path in sorted(path for path in found if path.is_file() and path.name not in TELLS):
         digest.update(
-            f"{path.relative_to(ROOT)}\n".encode() + (doing(path.read_text()) if path.suffix == ".py" else path.read_bytes())
+            f"{path.relative_to(root)}\n".encode() + (doing(path.read_text()) if path.suffix == ".py" else path.read_bytes())
         )
     return digest.hexdigest()[:12]
 
@@ -167,12 +167,12 @@ def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
-def keep(played: Played, staged: Played, code: str) -> dict[str, Any]:
+def keep(played: Played, staged: Played, code: str, file: Path = RESULTS) -> dict[str, Any]:
     """Write what was played so far, whole or not at all, and the code of the loop at that moment; what was written."""
-    beside = RESULTS.with_suffix(".tmp")
+    beside = file.with_suffix(".tmp")
     told = {"totals": totals(played), "code": code, "drills": played, "through_prefect": staged}
     beside.write_text(json.dumps(told, indent=1) + "\n")
-    beside.replace(RESULTS)
+    beside.replace(file)
     return told
 
 

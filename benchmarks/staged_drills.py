@@ -17,16 +17,20 @@ def staged_of(names: Iterable[str], seed: int = 1) -> list[tuple[str, int]]:
 
 
 def play_staged(
-    drills: Sequence[tuple[str, int]], *, minutes: float | None = None
+    drills: Sequence[tuple[str, int]], *, minutes: float | None = None, python: str = sys.executable
 ) -> Iterator[tuple[tuple[str, int], dict[str, Any]]]:
-    """One after another; none is begun after so many minutes. One that stopped by itself has no outcome, and is told."""
+    """One after another; none is begun after so many minutes. One that stopped by itself has no outcome, and is told.
+
+    Args:
+        python: The interpreter of the drills.
+    """
     until = float("inf") if minutes is None else time.monotonic() + 60 * minutes
     for drill in drills:
         if time.monotonic() >= until:
             return
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            code, told = _run(*drill, folder)
+            code, told = _run(*drill, folder, python)
         if code in (RIGHT, WRONG):
             yield drill, outcome_of(code, told) | {"seconds": round(time.monotonic() - began, 1), "day": date.today().isoformat()}
         else:
@@ -44,8 +48,8 @@ def outcome_of(code: int, told: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _run(name: str, seed: int, folder: str) -> tuple[int, list[str]]:
-    command = [sys.executable, "-m", "flows.drill", name, "--seed", str(seed), "--home", f"{folder}/home", "--prefect"]
+def _run(name: str, seed: int, folder: str, python: str) -> tuple[int, list[str]]:
+    command = [python, "-m", "flows.drill", name, "--seed", str(seed), "--home", f"{folder}/home", "--prefect"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
         try:
             told, _ = running.communicate()

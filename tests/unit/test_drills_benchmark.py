@@ -13,12 +13,6 @@ from flows.drill.draws import DRAWS, draw
 from flows.drill.script import DAY, LOOK_AT
 
 
-@pytest.fixture
-def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(drills, "RESULTS", tmp_path / "drills.json")
-    return tmp_path / "drills.json"
-
-
 def outcome(*, right: bool = True, harms: tuple[str, ...] = (), code: str = "now") -> drills.Outcome:
     return {"right": right, "harms": list(harms), "code": code}
 
@@ -30,7 +24,8 @@ def test_is_played__by_any_code_or_by_one() -> None:
     assert not drills.is_played(played, ("bad_release", 2), None)
 
 
-def test_keep__totals_tell_wrong_and_harmful(results: Path) -> None:
+def test_keep__totals_tell_wrong_and_harmful(tmp_path: Path) -> None:
+    results = tmp_path / "drills.json"
     drills.keep(
         {
             "bad_release/1": outcome(),
@@ -39,6 +34,7 @@ def test_keep__totals_tell_wrong_and_harmful(results: Path) -> None:
         },
         {"bad_release/1": outcome()},
         "now",
+        results,
     )
     told = json.loads(results.read_text())
     assert told["totals"] == {"played": 3, "right": 1, "harmful": 1, "share_right": 0.333}
@@ -75,19 +71,18 @@ def test_table__names_the_seeds_that_went_wrong() -> None:
     assert "2 of 3 were played by the code of the loop at the last count, `now`" in table
 
 
-def test_code_of_the_loop__is_what_decides_and_not_what_starts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_of_the_loop__is_what_decides_and_not_what_starts_it(tmp_path: Path) -> None:
     names = ("model_code/policy.py", "flows/drill/checks.py", "model_code/usecases/demand_victoria/usecase.yaml")
     for name in (*names, "flows/drill/__main__.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("limit = 1")
-    monkeypatch.setattr(drills, "ROOT", tmp_path)
-    before = drills.code_of_the_loop()
+    before = drills.code_of_the_loop(tmp_path)
     (tmp_path / "flows/drill/__main__.py").write_text("limit = 2")
-    assert drills.code_of_the_loop() == before
+    assert drills.code_of_the_loop(tmp_path) == before
     for name in names:
         (tmp_path / name).write_text("limit = 2")
-        assert drills.code_of_the_loop() != before
-        before = drills.code_of_the_loop()
+        assert drills.code_of_the_loop(tmp_path) != before
+        before = drills.code_of_the_loop(tmp_path)
 
 
 SOURCE = """
@@ -155,7 +150,7 @@ def test_play_staged__one_that_stops_by_itself_is_told_and_has_no_outcome(
     assert "bad_release/1 stopped with 2: " in capsys.readouterr().out
 
 
-def test_play_staged__interrupted_lets_the_drill_end_what_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_play_staged__interrupted_lets_the_drill_end_what_it_started(tmp_path: Path) -> None:
     """It is interrupted by a signal that is ignored by default, sent until it is heard: one alone can fall between two reads."""
     slow = tmp_path / "python"
     ended = tmp_path / "ended"
@@ -165,7 +160,6 @@ def test_play_staged__interrupted_lets_the_drill_end_what_it_started(tmp_path: P
         f"while kill -URG {os.getpid()}; do sleep 0.05; done\n"
     )
     slow.chmod(0o755)
-    monkeypatch.setattr("benchmarks.staged_drills.sys.executable", str(slow))
     interrupts = iter([KeyboardInterrupt()])
 
     def interrupt_once(*_: object) -> None:
@@ -175,7 +169,7 @@ def test_play_staged__interrupted_lets_the_drill_end_what_it_started(tmp_path: P
     before = signal.signal(signal.SIGURG, interrupt_once)
     try:
         with pytest.raises(KeyboardInterrupt):
-            list(play_staged([("bad_release", 1)]))
+            list(play_staged([("bad_release", 1)], python=str(slow)))
     finally:
         signal.signal(signal.SIGURG, before)
 
