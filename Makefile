@@ -127,8 +127,8 @@ serve: setup  ## The champion in the foreground, the demo's where there is no ot
 	@exec $(PY) -m services.serve --usecase $(USECASE) $(if $(PORT),--port $(PORT))
 
 .PHONY: image
-image: setup  ## The champion as an image with its bill of materials (USECASE=… VERSION=n; needs Docker)
-	@$(PY) -m services.build image --usecase $(USECASE) $(if $(VERSION),--version $(VERSION))
+image: setup  ## The champion as an image with its bill of materials (USECASE=… [VERSION=n GPU=1 BASE=…]; needs Docker)
+	@$(PY) -m services.build image --usecase $(USECASE) $(if $(VERSION),--version $(VERSION)) $(if $(GPU),--gpu) $(if $(BASE),--base $(BASE))
 
 .PHONY: rollout
 rollout: setup  ## Roll a version out, judged at each step (USECASE=… [VERSION=n IMAGE=… WHY=…]; docs/canary.md)

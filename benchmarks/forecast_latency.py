@@ -278,7 +278,13 @@ def section(told: dict[str, Any]) -> str:
     p50, p99 = promised = goals(told["forecasts"])
     kept = "kept" if all(goal.met for goal in promised) else "**missed**"
     bounds = f"p50 ≤ {p50.bound:g} ms, p99 ≤ {p99.bound:g} ms"
-    return "\n".join([*lines, "", f"Promise: 24 hours (the first row) in {bounds}: {p50.value:.1f} and {p99.value:.1f}, {kept}."])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"Promise: 24 hours (the first row, the tables unchanged) in {bounds}: {p50.value:.1f} and {p99.value:.1f}, {kept}.",
+        ]
+    )
 
 
 def goals(forecasts: Sequence[dict[str, Any]]) -> tuple[Goal, Goal]:

@@ -4,8 +4,12 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 
 def initdb() -> Path | None:
@@ -41,6 +45,19 @@ class PostgresqlServer:
     def stop(self) -> None:
         """Stop it at once, as a crash would."""
         self._run([*self._control, "-m", "immediate", "stop"])
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Meanwhile it hears and says nothing, and its connections stay open."""
+        postmaster = psutil.Process(int((self._folder / "data" / "postmaster.pid").read_text().split()[0]))
+        family = [postmaster, *postmaster.children(recursive=True)]
+        for process in family:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in family:
+                process.resume()
 
     def remove(self) -> None:
         """Remove its folder."""

@@ -70,12 +70,19 @@ def _ahead(results: "Results") -> Told:
     yield from _best(results, "single_64_p50", "p50 at concurrency 64", min, "ms")
     yield from _best(results, "single_64_p99", "p99 at concurrency 64", min, "ms")
     yield from _best(results, "single_64_rate", "predictions/s with 1 worker", max, "/s")
-    yield from _best(results, "two_64_rate", "predictions/s with 2 workers", max, "/s")
+    yield from _best(results, "two_64_rate", "predictions/s with 2 workers", max, "/s", _scaling(results))
     yield from _best(results, "rows_1_p50", "1,000 rows a request, one at a time", min, "ms")
     yield from _best(results, "rows_8_rate", "1,000 rows a request, eight at a time", max, "requests/s")
 
 
-def _best(results: "Results", key: str, what: str, better: Callable[..., float], unit: str) -> Told:
+def _scaling(results: "Results") -> str:
+    """How many times as much two workers answer as one."""
+    pairs = {name: [results.median(name, f"{workers}_64_rate") for workers in ("single", "two")] for name in results.figures}
+    told = [f"{name} {two / one:.2f} ×" for name, (one, two) in pairs.items() if one and two]
+    return "; two workers to one: " + ", ".join(told) if told else ""
+
+
+def _best(results: "Results", key: str, what: str, better: Callable[..., float], unit: str, more: str = "") -> Told:
     ours = results.median(NAME, key)
     peers = {name: found for name in results.figures if name != NAME and (found := results.median(name, key)) is not None}
     if ours is None or not peers:
@@ -88,7 +95,7 @@ def _best(results: "Results", key: str, what: str, better: Callable[..., float],
         # Ahead is ahead in both quartiles, and of whoever took no turns in the rounds.
         apart = [found for peer, found in peers.items() if peer not in compared]
         ahead = (high < 1 if better is min else low > 1) and all(better(ours, found) == ours for found in apart)
-    yield f"{what}: ahead of every peer", measured, ahead
+    yield f"{what}: ahead of every peer", measured + more, ahead
 
 
 def _tail(results: "Results", name: str) -> float | None:

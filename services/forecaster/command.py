@@ -1,7 +1,6 @@
 """`python -m services.forecaster --usecase NAME --port N`: serve that use case in the foreground."""
 
 import argparse
-import ipaddress
 import os
 import socket
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from model_code import logs
 from model_code.errors import ConfigurationError, EvenkeelError
 from model_code.settings import Settings
 from model_code.usecase import load_usecase
+from services.forecaster.loopback import is_loopback
 from services.forecaster.supervisor import WORKER_SOCKET, Supervisor
 
 CHECKOUT = Path(__file__).parents[2]
@@ -71,7 +71,7 @@ def check_keys(settings: Settings) -> None:
         from services.forecaster.keys import Keys
 
         Keys(settings.keys_file)
-    elif not _is_loopback(settings.host):
+    elif not is_loopback(settings.host):
         raise ConfigurationError(
             f"{settings.host} is reached from other machines, and no keys are asked for",
             hint="set EVENKEEL_KEYS_FILE (`python -m services.forecaster.keys new NAME --file FILE` makes one)",
@@ -97,10 +97,3 @@ def _work(settings: Settings, listening: socket.socket) -> int:
 
     run_worker(settings, listening)
     return 0
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -11,8 +11,9 @@ from services.forecaster import infer, pages
 from services.forecaster.admission import Admission
 from services.forecaster.exchange import App, Disconnected, Exchange, Receive, Scope, Send
 from services.forecaster.forecast import pass_forecast
+from services.forecaster.loopback import is_loopback
 from services.forecaster.predict import answer_predict
-from services.forecaster.problems import NoSuchRoute, WrongMethod
+from services.forecaster.problems import NoSuchRoute, Unauthorized, WrongMethod
 from services.forecaster.running import Running
 
 ADMITTED = "evenkeel.admitted"  # in the scope of a request that came through a door already
@@ -28,11 +29,13 @@ class Door:
     Args:
         app: The BentoML service's application.
         running: Gives what is running, once the service has started; None before.
+        at_home: Whether only this machine is answered: where no keys are asked for, and others chose the address to listen at.
     """
 
-    def __init__(self, app: App, running: Callable[[], Running | None]) -> None:
+    def __init__(self, app: App, running: Callable[[], Running | None], *, at_home: bool = False) -> None:
         self._app = app
         self._find = running
+        self._at_home = at_home
         self._running: Running | None = None
         self._admission: Admission | None = None
 
@@ -71,6 +74,8 @@ class Door:
         route = "other"
         try:
             try:
+                if self._at_home and not _is_of_here(scope):
+                    raise Unauthorized("no keys are asked for: only this machine is answered", hint="set EVENKEEL_KEYS_FILE")
                 route, answerer = self._route(method, path, scope, running)
             except EvenkeelError:
                 admission.identify(exchange)  # who has no key learns nothing of what is here
@@ -134,6 +139,11 @@ class Door:
 
 async def _pass(app: App, exchange: Exchange, _running: Running, _asker: str) -> None:
     await app(*exchange.pass_on())
+
+
+def _is_of_here(scope: Scope) -> bool:
+    peer = scope.get("client")
+    return peer is None or is_loopback(peer[0])  # None: a socket in the file system
 
 
 def _only(allowed: str, method: str) -> None:

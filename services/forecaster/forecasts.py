@@ -20,7 +20,7 @@ from model_code.usecase import UseCaseSpec
 from services.forecaster.messages import ForecastAnswer, ForecastRequest, ForecastValue
 from services.forecaster.problems import WrongField
 from services.forecaster.watcher import Serving
-from services.keeping.keeper import Keeper
+from services.keeping.keeper import KEEP_SECONDS, Keeper
 
 if TYPE_CHECKING:  # data frames and tables take a second to import: when they are first needed, or by `warm`
     from model_code.prediction import Prediction
@@ -28,7 +28,6 @@ if TYPE_CHECKING:  # data frames and tables take a second to import: when they a
     from services.forecaster.observations import Observations
 
 ROUTE = "forecast"
-KEEP_SECONDS = 20.0  # below the server's time limit; a group commit takes milliseconds
 TURNS = 64
 logger = logging.getLogger("bentoml.evenkeel")  # below the logger that the server writes to its log
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

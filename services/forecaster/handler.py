@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -11,13 +11,14 @@ from functools import partial
 import numpy as np
 
 from model_code.bundle import Predicted
+from model_code.errors import StoreError
 from model_code.kept.record import Kept
 from model_code.usecase import UseCaseSpec
 from services.forecaster.dividing import Dividing, parts_of
 from services.forecaster.problems import TooManyRows, WrongField
 from services.forecaster.turns import Turn
 from services.forecaster.watcher import Serving
-from services.keeping.keeper import Keeper
+from services.keeping.keeper import KEEP_SECONDS, Keeper
 
 INLINE_ROWS = 64  # more are predicted in a thread, so that other requests are not kept waiting
 MICROSECOND = timedelta(microseconds=1)
@@ -58,10 +59,20 @@ class Handler:
         clock: Microseconds since the epoch.
         threads: Predictions of many rows at once.
         count: Told how many predictions were kept.
+        keep_seconds: So long an answer waits to be kept.
     """
 
-    def __init__(self, keeper: Keeper, clock: Callable[[], int], threads: int, count: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        keeper: Keeper,
+        clock: Callable[[], int],
+        threads: int,
+        count: Callable[[int], None],
+        *,
+        keep_seconds: float = KEEP_SECONDS,
+    ) -> None:
         self._keeper = keeper
+        self._keep_seconds = keep_seconds
         self._clock = clock
         self._count = count
         self._idle = threads
@@ -86,9 +97,20 @@ class Handler:
             predicted = await self._predict_in_thread(question, serving)
         waiting = self._keeper.keep(self._record(question, serving, predicted))
         if waiting is not None:
-            await asyncio.wrap_future(waiting)
+            await self._kept(waiting)
         self._count(len(predicted.value))
         return predicted
+
+    async def _kept(self, waiting: Future[None]) -> None:
+        """Wait until it is kept; what is given up may be kept all the same, by an answer that nobody got."""
+        kept = asyncio.wrap_future(waiting)
+        try:
+            await asyncio.wait((kept,), timeout=self._keep_seconds)  # no asyncio.timeout: there may be no task, see `wire`
+            if not kept.done():
+                raise StoreError(f"the store did not commit within {self._keep_seconds:g} s", hint="ask again with the same id")
+            kept.result()
+        finally:
+            kept.cancel()
 
     async def _predict_in_thread(self, question: Question, serving: Serving) -> Predicted:
         """One thread answers, and threads that are idle help it with the model.

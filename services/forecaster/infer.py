@@ -129,6 +129,9 @@ def question_of(
     check_entities(entities, len(matrix), spec)
     if isinstance(origin, list) and len(set(origin)) > 1:
         raise WrongField("rows have several origins", field="inputs.origin", hint="one origin a request")
+    if isinstance(origin, list) and len(origin) not in (1, len(matrix)):
+        hint = "give it once, or once for each row"
+        raise WrongField(f"{len(origin)} origins for {len(matrix)} rows", field="inputs.origin", hint=hint)
     steps = None if not isinstance(lead, np.ndarray) else lead.reshape(-1).astype(np.int64)
     return Question(
         route="infer",

@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import logging
 import re
 import secrets
 import sys
@@ -17,6 +18,7 @@ LOOK_SECONDS = 1.0  # how soon a changed file counts
 MAX_FILE_BYTES = 1_000_000
 NAME = re.compile(r"[A-Za-z0-9][\w.@-]{0,79}")
 BURST_SECONDS = 1.0  # a key may use this much of its rate at once
+logger = logging.getLogger("bentoml.evenkeel")  # below the logger that the server writes to its log
 
 
 @dataclass(slots=True)
@@ -107,6 +109,8 @@ class Keys:
                 self._keys, self._stamp = self._read(), stamp
             self.problem = ""
         except ConfigurationError as error:
+            if str(error) != self.problem:
+                logger.error("the keys of before stay in force, those taken out since, too: %s", error)
             self.problem = str(error)
 
     def _stat(self) -> tuple[int, int, int]:

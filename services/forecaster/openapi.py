@@ -1,4 +1,4 @@
-"""The OpenAPI document of every route, with the serving bundle's features by name."""
+"""The OpenAPI document of every route; it is read without a key, so the features' names are in `GET /model` alone."""
 
 import json
 from typing import Any

@@ -76,4 +76,4 @@ class Forecaster:
         self.running.stop()
 
 
-cast(Any, Forecaster).add_asgi_middleware(Door, running=running)
+cast(Any, Forecaster).add_asgi_middleware(Door, running=running, at_home=settings.keys_file is None)

@@ -75,7 +75,7 @@ class PointerWatcher:
         self._place = place
         self._clock = clock
         self._loaded: dict[str, Bundle] = {}
-        self._refused: dict[str, float] = {}
+        self._refused: dict[str, tuple[float, BundleError]] = {}
         self._blind = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pointer-watcher", daemon=True)
@@ -139,7 +139,8 @@ class PointerWatcher:
 
     def _switch(self, pointer: Pointer) -> None:
         if self._recently(pointer.wanted):
-            return
+            self.standing = replace(self.standing, wanted=pointer.wanted, generation=pointer.generation)
+            raise self._refused[pointer.wanted][1].with_traceback(None)
         reason = f"loading bundle {pointer.wanted[:12]}"
         self.standing = replace(self.standing, wanted=pointer.wanted, generation=pointer.generation, reason=reason)
         try:
@@ -165,7 +166,7 @@ class PointerWatcher:
         except BundleError as error:
             if wanted not in self._refused:  # tried again every few seconds; told once
                 logger.error("bundle refused: %s", error)
-            self._refused[wanted] = time.monotonic()
+            self._refused[wanted] = time.monotonic(), error.with_traceback(None)
             raise
         self._refused.pop(wanted, None)
         settle()
@@ -181,7 +182,7 @@ class PointerWatcher:
         self._loaded = {serving.bundle.hash: serving.bundle, bundle.hash: bundle}
 
     def _recently(self, refused: str) -> bool:
-        return refused in self._refused and time.monotonic() - self._refused[refused] < RETRY_SECONDS
+        return refused in self._refused and time.monotonic() - self._refused[refused][0] < RETRY_SECONDS
 
     def _version(self, bundle_hash: str) -> str:
         settings = self._place.settings

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from model_code.errors import EvenkeelError, StoreError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 QUEUE_BYTES = 32 << 20  # of records that wait for a commit; more would be answered too late anyway
 COMMIT_BYTES = 4 << 20  # in one commit
 PROBE_SECONDS = 1.0  # while the store is down and nobody asks
+SILENT_SECONDS = 10.0  # a commit takes milliseconds: a store that has not answered by then gets no more
 CLOSE_SECONDS = 10.0
 logger = logging.getLogger("bentoml.evenkeel")  # below the logger that the server writes to its log
 
@@ -34,10 +35,13 @@ class StoreKeeper:
     Args:
         url: The store's SQL URL.
         opened: Gives the sink of a URL.
+        silent_seconds: So long a commit may take; then no more is taken until it ends, and readiness says so.
     """
 
-    def __init__(self, url: str, opened: Callable[[str], Sink] = open_sink) -> None:
+    def __init__(self, url: str, opened: Callable[[str], Sink] = open_sink, *, silent_seconds: float = SILENT_SECONDS) -> None:
         self._sink = opened(url)
+        self._silent_seconds = silent_seconds
+        self._committing: float | None = None
         self._waiting: deque[_Waiting] = deque()
         self._bytes = 0
         self._taken: list[_Waiting] = []
@@ -54,6 +58,8 @@ class StoreKeeper:
         with self._changed:
             if self._closed:
                 raise SpoolFull(self._closed, hint="ask another one")
+            if silent := self._silent():
+                raise SpoolFull(f"the store has not answered for {silent:.0f} s", hint="is the database overloaded, or frozen?")
             if self._bytes + len(item.message) > QUEUE_BYTES:
                 raise SpoolFull("too much waits for the store", hint="is the store overloaded?", retry_after=1.0)
             self._waiting.append(item)
@@ -70,12 +76,15 @@ class StoreKeeper:
         """How the keeping goes."""
         with self._changed:
             oldest = self._waiting[0].since if self._waiting else None
+            down_since, error = self._down_since, self._error
+            if silent := self._silent():
+                down_since, error = datetime.now(UTC) - timedelta(seconds=silent), f"no answer for {silent:.0f} s"
             return KeeperStanding(
                 pending_bytes=self._bytes,
                 oldest_seconds=0.0 if oldest is None else time.monotonic() - oldest,
-                refusing=f"the store takes no records: {self._error}" if self._down_since else "",
-                store_down_since=self._down_since,
-                error=self._error,
+                refusing=f"the store takes no records: {error}" if down_since else "",
+                store_down_since=down_since,
+                error=error,
             )
 
     def close(self) -> None:
@@ -88,7 +97,9 @@ class StoreKeeper:
     def _commit_all(self) -> None:
         try:
             while self._take():
+                self._committing = time.monotonic()
                 self._commit(self._taken)
+                self._committing = None
         except BaseException as error:
             self._give_up(error)
             raise
@@ -134,6 +145,12 @@ class StoreKeeper:
         else:
             self._down_since, self._error = None, ""
             _tell(batch, None)
+
+    def _silent(self) -> float:
+        """Seconds that the commit under way has taken, where that is too long; else 0."""
+        began = self._committing
+        taken = 0.0 if began is None else time.monotonic() - began
+        return taken if taken > self._silent_seconds else 0.0
 
     def _is_down(self, error: str) -> None:
         self._down_since, self._error = self._down_since or datetime.now(UTC), error

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from model_code.prediction import Prediction
 
 
+KEEP_SECONDS = 20.0  # an answer waits no longer to be kept: below the server's time limit; a group commit takes milliseconds
+
+
 class SpoolFull(StoreError):
     """There is no room for another prediction; nothing was kept, so nothing may be answered.
 

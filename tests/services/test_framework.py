@@ -1,6 +1,7 @@
 """The service under the framework's own server: the door stands inside of its stack, the answers are the same."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -49,6 +50,10 @@ def test_bentoml_serve__answers_as_our_server_does(served: Served, tmp_path: Pat
         assert forecast.status_code == 200
         assert forecast.headers["x-request-id"] == forecast.json()["request_id"]
         assert httpx.get(f"{url}/nothing").headers["content-type"] == "application/problem+json"
+        for outside in _own_addresses():  # the framework listens at every address, and no keys are asked for
+            refused = httpx.post(f"http://{outside}:{settings.service_port}/predict", json=ASKED)
+            assert (refused.status_code, refused.json()["title"]) == (401, "Unauthorized")
+            assert "EVENKEEL_KEYS_FILE" in refused.text
         assert (
             f'evenkeel_service_requests_total{{route="predict",status="200",usecase="{tiny.NAME}"}} 1.0'
             in httpx.get(f"{url}/metrics").text
@@ -60,6 +65,12 @@ def test_bentoml_serve__answers_as_our_server_does(served: Served, tmp_path: Pat
         _, left = psutil.wait_procs(family, 20)
         for one in left:
             one.kill()
+
+
+def _own_addresses() -> list[str]:
+    """This machine's IPv4 addresses that others reach; none where it has no network."""
+    found = (address for each in psutil.net_if_addrs().values() for address in each if address.family == socket.AF_INET)
+    return [address.address for address in found if not address.address.startswith("127.")]
 
 
 def _ready(url: str) -> bool:

@@ -94,7 +94,9 @@ def test_keys__rotate_without_a_restart(start: Start, tmp_path: Path, capsys: py
     assert service.ask(new).status_code == 200
 
 
-def test_keys__a_file_that_went_bad_leaves_the_last_good_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_keys__a_file_that_went_bad_leaves_the_last_good_keys(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     file = tmp_path / "keys"
     key = new_key(file, "analyst", capsys)
     keys = Keys(file)
@@ -104,7 +106,9 @@ def test_keys__a_file_that_went_bad_leaves_the_last_good_keys(tmp_path: Path, ca
     file.write_text("analyst not-a-hash\n")
 
     assert keys.admit(header, 20.0).name == "analyst"
+    keys.admit(header, 25.0)
     assert "line 1" in keys.problem
+    assert [record.getMessage()[:37] for record in caplog.records] == ["the keys of before stay in force, tho"], "told once"
     file.unlink()
     assert keys.admit(header, 30.0).name == "analyst"
     with pytest.raises(Unauthorized):

@@ -48,6 +48,17 @@ class Listed:
     def close(self) -> None: ...
 
 
+class Waiting(Listed):
+    """One whose commit ends when the test says so."""
+
+    def __init__(self, future: Future[None]) -> None:
+        super().__init__()
+        self._future = future
+
+    def keep(self, record: Kept) -> Future[None]:
+        return self._future
+
+
 @pytest.fixture(scope="module")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Serving:
     place = installation(tmp_path_factory.mktemp("handled"))
@@ -73,6 +84,18 @@ def test_record__times_follow_the_horizon_s_first_step(serving: Serving) -> None
     assert keeper.kept[0].time == [ORIGIN + 6 * HOUR, ORIGIN + 7 * HOUR]
     assert keeper.kept[0].lead_seconds == [6 * 3600, 7 * 3600]
     assert (keeper.kept[0].version, keeper.kept[0].made_at, keeper.kept[0].origin) == ("7", 5, ORIGIN)
+
+
+def test_answer__waits_no_longer_than_it_may_for_a_commit(serving: Serving) -> None:
+    never: Future[None] = Future()
+    counted: list[int] = []
+    handler = Handler(Waiting(never), lambda: 5, 1, counted.append, keep_seconds=0.05)  # type: ignore[arg-type]
+
+    with pytest.raises(StoreError, match="did not commit within"):
+        asyncio.run(handler.answer(question(), serving))
+
+    assert never.cancelled(), "a commit to come need not tell anybody"
+    assert counted == []
 
 
 def test_answer__waits_for_the_commit_and_fails_with_it(serving: Serving) -> None:

@@ -218,6 +218,25 @@ def test_store_keeper__acknowledges_nothing_while_the_store_is_down_and_goes_on_
     assert sorted(request_ids(server.url)) == ["after", "before"]
 
 
+def test_store_keeper__says_that_a_frozen_store_takes_nothing_and_loses_nothing_of_what_waits(server):
+    keeper = StoreKeeper(server.url, silent_seconds=0.5)
+    keeper.keep(record("before")).result(60)
+    with server.frozen():
+        under_way = keeper.keep(record("under way"))
+        until(lambda: keeper.standing.refusing)
+        standing = keeper.standing
+        with pytest.raises(SpoolFull, match="has not answered"):
+            keeper.keep(record("refused"))
+        assert not under_way.done()
+    under_way.result(60)
+    until(lambda: not keeper.standing.refusing)
+    keeper.close()
+
+    assert "no answer for" in standing.refusing
+    assert standing.store_down_since is not None
+    assert sorted(request_ids(server.url)) == ["before", "under way"]
+
+
 def test_store_keeper__one_record_that_the_store_never_takes_fails_alone(sql_url):
     keeper = StoreKeeper(sql_url)
     futures = [keeper.keep(record(f"r{i}", version=None if i == 7 else "1")) for i in range(20)]

@@ -278,6 +278,7 @@ BAD: list[tuple[list[dict[str, Any]], str]] = [
     ([*tensors(), {"name": "origin", "datatype": "BYTES", "shape": [1], "data": ["yesterday"]}], "origin"),
     ([*tensors(), {"name": "origin", "datatype": "BYTES", "shape": [1], "data": ["2024-03-19T01:00Z"]}], "origin"),
     ([*tensors(), {"name": "origin", "datatype": "BYTES", "shape": [1], "data": ["2024-03-21T00:00Z"]}], "origin"),
+    ([*tensors(), {"name": "origin", "datatype": "BYTES", "shape": [2], "data": ["2024-03-20T00:00Z"] * 2}], "inputs.origin"),
     (tensors([[50, 50], [50, 1e6]], [0, 0]), "inputs.features"),
     (tensors([[50, 50]], [4]), "inputs.lead"),
     ([*apart(50.0, -1e6), tensors(lead=[0])[1]], "inputs.before"),

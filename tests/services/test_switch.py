@@ -129,6 +129,22 @@ def test_running__previous_bundle_answers_again_without_its_folder(place: Instal
     assert running.forecast(ForecastRequest()).bundle == old
 
 
+def test_running__is_not_ready_while_what_it_refused_a_moment_ago_is_wanted_again(place: Installation) -> None:
+    good, bad = make_known(place, "1", "ridge"), "0" * 64
+    place.pointers.move(tiny.NAME, good, None)
+    running = Running(place)
+    told = []
+    for wanted in (good, bad, good, bad):  # moved faster than a refused bundle is tried again
+        place.pointers.move(tiny.NAME, wanted, None)
+        running._watcher.look()
+        told.append((running.model().wanted, running.unready))
+
+    assert told[0] == told[2] == (good, "")
+    assert told[1] == told[3]
+    assert told[3][0] == bad
+    assert f"no bundle {bad[:12]}" in told[3][1]
+
+
 def test_running__stays_ready_while_the_pointer_cannot_be_read(place: Installation) -> None:
     first, second = make_known(place, "1", "ridge"), make_known(place, "2", "naive")
     place.pointers.move(tiny.NAME, first, None)
