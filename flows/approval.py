@@ -1,18 +1,23 @@
 """Approval: the flow pauses with a form in the Prefect UI until a person approves, refuses, or the time is up."""
 
 import hashlib
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 
 from prefect import get_run_logger
 from prefect.exceptions import FlowPauseTimeout
 from prefect.flow_runs import pause_flow_run
 from prefect.input import RunInput
+from prefect.runtime import flow_run
 from pydantic import ConfigDict, Field
 
 from flows import artifacts
+from flows.notices import links, say
+from model_code.installation import Installation
 from model_code.ledger import Entry
 from monitoring.acting import APPROVAL
-from monitoring.consent import Answer, Proposal
+from monitoring.consent import Answer, Ask, Proposal
+from monitoring.notify.message import asked_of, unanswered_of
 
 POLL_SECONDS = 2
 LATE = "not in time"
@@ -28,19 +33,28 @@ class Approval(RunInput):
     words: str = Field("", max_length=500, title="Why", description="Kept in the ledger.")
 
 
-def ask(proposal: Proposal) -> Answer:
+def asker(place: Installation) -> Ask:
+    """Asks by pausing this run; people are told that they are awaited, and where nobody came in time."""
+    return partial(_ask, place)
+
+
+def _ask(place: Installation, proposal: Proposal) -> Answer:
     """Pause the run, show what is proposed, wait for the answer; no answer in time is a refusal."""
+    key = pause_key(proposal)
+    telling = f"{flow_run.id}/{key}"  # the same run again takes up the same pause: nobody is told of it twice
     form = Approval.with_initial_data(description=_told(proposal), approve=False, words="")
     get_run_logger().info("waiting %s for a person: %s", proposal.timeout, proposal.action)
     artifacts.table(proposal.usecase, "approval", [proposal.evidence], f"{proposal.action} waits for approval")
+    say(place, asked_of(proposal, datetime.now(UTC), links(place)), telling)
     try:
         answer = pause_flow_run(
             wait_for_input=form,
             timeout=max(1, round(proposal.timeout.total_seconds())),
             poll_interval=POLL_SECONDS,
-            key=pause_key(proposal),
+            key=key,
         )
     except FlowPauseTimeout:
+        say(place, unanswered_of(proposal, datetime.now(UTC), links(place)), telling)
         return Answer(False, "", LATE)
     return Answer(answer.approve, answer.who, answer.words)
 

@@ -1,6 +1,7 @@
-"""Telling people at the end of a run; whatever goes wrong with that, the run itself has done its work."""
+"""Telling people, at the end of a run or where it waits for them; whatever goes wrong with that, the run goes on."""
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -9,6 +10,7 @@ from prefect.runtime import flow_run
 from model_code.errors import EvenkeelError
 from model_code.installation import Installation
 from monitoring.annotations import annotate
+from monitoring.notify.message import Message
 from monitoring.notify.notifier import Notifier
 from monitoring.notify.targets import targets
 
@@ -18,11 +20,26 @@ LOG = logging.getLogger("prefect.flow_runs.notices")
 def tell(place: Installation) -> int:
     """Mark in Grafana and send what is due about the use case; how many messages were taken. Never raises for what fails in it."""
     annotate(place.settings, place.sql, place.usecase.name)
+    return _sent(
+        place,
+        lambda notifier: notifier.tell(place.usecase.name, datetime.now(UTC), links(place)),
+        "nobody was told, the next run tries again",
+    )
+
+
+def say(place: Installation, message: Message, key: str) -> int:
+    """Send one message, once for the same key; how many took it. Never raises for what fails in it."""
+    return _sent(
+        place, lambda notifier: notifier.say(place.usecase.name, key, message, datetime.now(UTC)), f"not told: {message.title}"
+    )
+
+
+def _sent(place: Installation, send: Callable[[Notifier], int], failed: str) -> int:
     try:
         told = targets(place.settings)
-        return Notifier(place.sql, told).tell(place.usecase.name, datetime.now(UTC), links(place)) if told else 0
+        return send(Notifier(place.sql, told)) if told else 0
     except (EvenkeelError, sa.exc.SQLAlchemyError) as error:
-        LOG.warning("nobody was told, the next run tries again: %s", error)
+        LOG.warning("%s: %s", failed, error)
         return 0
 
 

@@ -7,8 +7,9 @@ import pandas as pd
 from prefect import flow, get_run_logger
 
 from flows import artifacts
-from flows.approval import ask, note_of
+from flows.approval import asker, note_of
 from flows.events import PROMOTED, look
+from flows.notices import tell
 from flows.params import PromoteParams
 from flows.told import TOLD
 from model_code import logs
@@ -39,9 +40,10 @@ def promote(params: PromoteParams) -> dict[str, Any]:
     told = f"Version {held.version} against {held.champion}, on the same origins"
     get_run_logger().info("%s: %s", told, held.verdict.reason)
     artifacts.table(params.usecase, "verdict", [verdict], told)
-    entry, answer = carry_out(place, params, held, now, ask)
+    entry, answer = carry_out(place, params, held, now, asker(place))
     if entry is not None:
         announce(params.usecase, entry)
+    tell(place)
     outcome = {"version": held.version, "champion": held.champion, "verdict": verdict, "forced": params.force}
     refused = {} if answer is None or answer.approved else {"approval": str(answer)}
     return outcome | {"promoted": entry is not None} | refused

@@ -5,7 +5,7 @@ from typing import Any
 from prefect import flow, get_run_logger
 
 from flows.acted import outcome_of
-from flows.approval import ask
+from flows.approval import asker
 from flows.notices import tell
 from flows.params import ActParams
 from flows.told import TOLD
@@ -26,7 +26,7 @@ def recalibrate(params: ActParams) -> dict[str, Any]:
 def carry_out(place: Installation, params: ActParams) -> dict[str, Any]:
     """Recalibrate, and say what came of it."""
     request = Request(params.actor, params.reason, params.force)
-    done = recalibrating.recalibrate(place, place.present(params.now), request, ask=ask)
+    done = recalibrating.recalibrate(place, place.present(params.now), request, ask=asker(place))
     if not done.declined:
         get_run_logger().info("%s", done.reason)
     scores = None if done.made is None else done.made.scores

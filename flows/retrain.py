@@ -5,7 +5,7 @@ from typing import Any
 from prefect import flow, get_run_logger
 
 from flows.acted import outcome_of
-from flows.approval import ask
+from flows.approval import asker
 from flows.notices import tell
 from flows.params import ActParams
 from flows.told import TOLD
@@ -25,6 +25,6 @@ def retrain(params: ActParams) -> dict[str, Any]:
 def carry_out(place: Installation, params: ActParams) -> dict[str, Any]:
     """Retrain, and say what came of it."""
     request = acting.Request(params.actor, params.reason, params.force)
-    done = acting.retrain(place, place.present(params.now), request, progress=get_run_logger().info, ask=ask)
+    done = acting.retrain(place, place.present(params.now), request, progress=get_run_logger().info, ask=asker(place))
     losses = None if done.made is None else done.made.losses
     return outcome_of("retrain", params, done, losses, "Champion and challenger on the origins since the trouble began")

@@ -6,7 +6,7 @@ from prefect import flow, get_run_logger
 
 from flows import artifacts
 from flows.acted import declined
-from flows.approval import ask
+from flows.approval import asker
 from flows.notices import tell
 from flows.params import ActParams
 from flows.promote import announce
@@ -27,7 +27,7 @@ def rollback(params: ActParams) -> dict[str, Any]:
 def carry_out(place: Installation, params: ActParams) -> dict[str, Any]:
     """Roll back, and say what came of it."""
     request = acting.Request(params.actor, params.reason, params.force)
-    done = acting.roll_back(place, place.present(params.now), request, ask=ask)
+    done = acting.roll_back(place, place.present(params.now), request, ask=asker(place))
     verdict = done.seen.verdict
     if done.answer is not None and not done.answer.approved:
         get_run_logger().warning("%s", done.answer)

@@ -9,7 +9,7 @@ from typing import Any
 from prefect import flow, get_run_logger
 
 from flows import artifacts
-from flows.approval import ask
+from flows.approval import asker
 from flows.notices import tell
 from flows.params import RolloutParams
 from flows.promote import announce
@@ -33,7 +33,7 @@ def rollout(params: RolloutParams) -> dict[str, Any]:
     """Roll the version out, or go on with what was cut short; what came of it, and why."""
     place = Installation.open(params.usecase)
     request = Request(wanted(place, params.version), params.actor, params.reason, params.image)
-    outcome = carry_out(place, request, params.now, get_run_logger().info, ask)
+    outcome = carry_out(place, request, params.now, get_run_logger().info, asker(place))
     show(place, outcome)
     if outcome.entry is not None:
         announce(params.usecase, outcome.entry)

@@ -1,1 +1,1 @@
-"""Messages to people: one when an incident begins, one when it ends, through whatever Apprise knows."""
+"""Messages to people: an incident's beginning, news and end, and that a person is awaited, through whatever Apprise knows."""

@@ -1,18 +1,19 @@
 """What a message says: what happened, on which evidence, what is done about it, and where to read on. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 from model_code.ledger import Entry
+from monitoring.consent import Proposal
 from monitoring.notify.incidents import VERDICT, Incident, News, verdict_of
 
 MOST_REASONS = 8
 MOST_SUBJECTS = 8
 LONGEST_REASON = 400  # characters
 ANOTHER_TIME = timedelta(hours=1)  # a decision that far from its recording belongs to a simulation
-Kind = Literal["opened", "news", "ended"]
+Kind = Literal["opened", "news", "ended", "asked", "unanswered"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,51 @@ def news_of(news: News, links: Mapping[str, str]) -> Message:
     return _about(news.entry, "news", f"{', '.join(news.subjects[:MOST_SUBJECTS])}{more}" if news.subjects else "", links)
 
 
+def asked_of(proposal: Proposal, at: datetime, links: Mapping[str, str]) -> Message:
+    """The message that a person is awaited.
+
+    Args:
+        at: When the wait begins (aware).
+        links: Where to read on, by what it is; among them the run that waits.
+    """
+    parts = [
+        f"{proposal.usecase}, {_moment(at)} UTC",
+        "",
+        f"A person is asked for: {_proposed(proposal)}",
+        f"Until: {_moment(at + proposal.timeout)} UTC; without an answer the champion stays.",
+        "Where: on the page of the run, under Resume.",
+        "",
+        "Evidence:",
+        *_listed(proposal.reasons),
+    ]
+    return Message("asked", f"Evenkeel {proposal.usecase}: {_proposed(proposal)} waits for a person", _body(parts, links))
+
+
+def unanswered_of(proposal: Proposal, at: datetime, links: Mapping[str, str]) -> Message:
+    """The message that nobody answered in time.
+
+    Args:
+        at: When the wait ended (aware).
+        links: Where to read on, by what it is.
+    """
+    parts = [
+        f"{proposal.usecase}, {_moment(at)} UTC",
+        "",
+        f"Nobody answered within {proposal.timeout}: the champion stays.",
+        *([] if proposal.action == "promote" else ["The policy's cool-down begins: it asks nobody again until that has passed."]),
+        "To move sooner, start the flow with force and a reason.",
+    ]
+    return Message(
+        "unanswered", f"Evenkeel {proposal.usecase}: {_proposed(proposal)} was not approved in time", _body(parts, links)
+    )
+
+
+def _proposed(proposal: Proposal) -> str:
+    scope = proposal.evidence.get("scope") or ()
+    whom = f" of {', '.join(scope)}" if scope else ""
+    return f"{proposal.action}{whom}, version {proposal.from_version or '–'} → {proposal.to_version or 'the one before'}"
+
+
 def _about(entry: Entry, kind: Kind, joined: str, links: Mapping[str, str]) -> Message:
     asked, also = _asked(entry), f"also {joined}: " if joined else ""
     parts = [_heading(entry), "", "Evidence:", *_reasons(entry), "", f"Action: {asked}"]
@@ -93,10 +139,15 @@ def _done(entry: Entry) -> str:
     return f"{entry.action}{moved} by {entry.actor}{told}"
 
 
-def _reasons(entry: Entry) -> Sequence[str]:
+def _reasons(entry: Entry) -> Iterator[str]:
     told = [str(reason) for reason in verdict_of(entry).get("reasons") or ()] if entry.action == VERDICT else [entry.reason]
-    shown = [f"- {_cut(reason)}" for reason in told[:MOST_REASONS]]
-    return [*shown, *([f"- and {len(told) - MOST_REASONS} more"] if len(told) > MOST_REASONS else [])]
+    return _listed(told)
+
+
+def _listed(reasons: Sequence[str]) -> Iterator[str]:
+    yield from (f"- {_cut(reason)}" for reason in reasons[:MOST_REASONS])
+    if len(reasons) > MOST_REASONS:
+        yield f"- and {len(reasons) - MOST_REASONS} more"
 
 
 def _body(parts: Sequence[str], links: Mapping[str, str]) -> str:

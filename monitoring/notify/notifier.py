@@ -17,7 +17,13 @@ LOG = logging.getLogger("evenkeel.notify")
 RECENT = timedelta(days=7)  # what is older is history: nobody is told of it any more
 MOST_MESSAGES = 20  # of one run; the next one goes on
 ANOTHERS_TURN_SECONDS = 30.0
-TOLD: Mapping[Kind, str] = {"opened": "opened", "news": "goes on", "ended": "ended"}
+TOLD: Mapping[Kind, str] = {
+    "opened": "an incident of {} opened",
+    "news": "an incident of {} goes on",
+    "ended": "an incident of {} ended",
+    "asked": "a person is awaited for {}",
+    "unanswered": "a question about {} was not answered in time",
+}
 
 TABLE = sa.Table(
     "notification",
@@ -93,6 +99,22 @@ class Notifier:
             due = self._due(usecase, now)[:MOST_MESSAGES]
             return sum(self._send(telling, target, now, links) for telling, target in due)
 
+    def say(self, usecase: str, key: str, message: Message, now: datetime) -> int:
+        """Send a message that belongs to no incident, to each target once; how many took it.
+
+        Args:
+            usecase: What it is about.
+            key: With the message's kind its identity: the same in every process that may want to send it.
+            message: What is said.
+            now: Wall clock (aware).
+
+        Raises:
+            StoreError: The database cannot be read or written.
+        """
+        known = self._known(usecase)
+        due = [target for target in self._targets if (key, message.kind, target.identity) not in known]
+        return sum(self._deliver(usecase, key, message, target, now) for target in due)
+
     def _due(self, usecase: str, now: datetime) -> list[tuple[Telling, Target]]:
         """News and end of an incident are told to those who were told of its beginning, or are now."""
         known, due = self._known(usecase), []
@@ -108,11 +130,14 @@ class Notifier:
         incident, kind = telling.incident, telling.kind
         if kind != "opened" and (incident.key, "opened", target.identity) not in self._known(incident.usecase):
             return False  # its beginning was not taken just now
-        wrong = target.send(telling.message(links))
+        return self._deliver(incident.usecase, telling.key, telling.message(links), target, now)
+
+    def _deliver(self, usecase: str, key: str, message: Message, target: Target, now: datetime) -> bool:
+        wrong = target.send(message)
         if wrong is not None:
-            LOG.warning("%s was not told that an incident of %s %s: %s", target.kind, incident.usecase, TOLD[kind], wrong)
+            LOG.warning("%s was not told that %s: %s", target.kind, TOLD[message.kind].format(usecase), wrong)
             return False
-        row = {"usecase": incident.usecase, "incident": telling.key, "kind": kind, "target": target.identity, "told_at": now}
+        row = {"usecase": usecase, "incident": key, "kind": message.kind, "target": target.identity, "told_at": now}
         with sql.transaction(self._engine) as connection:
             connection.execute(sql.insert(self._engine, TABLE).values(row).on_conflict_do_nothing())
         return True

@@ -11,7 +11,7 @@ from model_code.settings import Settings
 from monitoring.notify.message import Message
 
 MOST_TARGETS = 20
-TYPES = {"opened": "warning", "news": "warning", "ended": "success"}
+TYPES = {"opened": "warning", "news": "warning", "ended": "success", "asked": "warning", "unanswered": "warning"}
 
 
 class Target(Protocol):

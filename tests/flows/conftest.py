@@ -13,6 +13,7 @@ from tests.conftest import free_port
 from tests.contenders_served import Served, served
 from tests.flows.running import Runs
 from tests.flows.small import HeldEia, Stages
+from tests.flows.webhook import Webhook, webhook
 
 FLOW = '''
 import os
@@ -98,6 +99,13 @@ def eia() -> Iterator[HeldEia]:
     """The data source of the small use case."""
     with HeldEia() as fake:
         yield fake
+
+
+@pytest.fixture
+def hook() -> Iterator[Webhook]:
+    """Where messages to people go."""
+    with webhook() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,8 @@ from model_code.installation import Installation
 from model_code.ledger import Entry
 from model_code.settings import Settings
 from monitoring.grafana.fake import FakeGrafana
+from tests.flows.running import Runs
+from tests.flows.small import NAME, PEOPLE, Stages
 
 USECASE = "demand_victoria"
 
@@ -25,3 +27,13 @@ def test_tell__marks_in_grafana_what_was_done(tmp_path: Path) -> None:
         tell(place)
         assert [each["tags"][:4] for each in grafana.annotations.values()] == [["evenkeel", USECASE, "release", "promote"]]
         place.sql.dispose()
+
+
+def test_promote__marks_its_release_itself(runs: Runs, stages: Stages, tmp_path: Path) -> None:
+    copied = stages.copy("trained", tmp_path / "home")
+    with FakeGrafana() as grafana:
+        changed = copied.settings.model_copy(update={"grafana_url": grafana.url, "grafana_token": grafana.token})
+        runs.complete("promote", Installation(copied.usecase, changed), **PEOPLE)
+
+        tags = [each["tags"][:4] for each in grafana.annotations.values()]
+    assert tags.count(["evenkeel", NAME, "release", "promote"]) == 2  # of version 1, and of version 2 just now

@@ -17,8 +17,10 @@ from model_code.specification import Approval
 from monitoring.acting import ALREADY, Request, roll_back
 from monitoring.consent import NOBODY, Answer, Proposal, is_needed
 from monitoring.judgement import look
+from tests.conftest import free_port
 from tests.flows.running import Runs, completed
 from tests.flows.small import NAME, PEOPLE, PRESENT, Stages, predictions_of
+from tests.flows.webhook import Webhook
 from tests.waiting import until
 
 MONITOR = Request("monitor", "event 1")
@@ -30,7 +32,7 @@ Make = Callable[..., Installation]
 def make(stages: Stages, tmp_path: Path) -> Make:
     """A use case that asks before a rollback, with a release that is far off since."""
 
-    def make(timeout: str = "PT1H") -> Installation:
+    def make(timeout: str = "PT1H", notify_urls: str = "") -> Installation:
         place = stages.copy("changed", tmp_path / "home")
         folder = tmp_path / "usecases" / NAME
         folder.mkdir(parents=True)
@@ -38,7 +40,7 @@ def make(stages: Stages, tmp_path: Path) -> Make:
         asked = f"approval: {{rollback: true, promotion: true, timeout: {timeout}}}\n"
         (folder / "usecase.yaml").write_text((source / "usecase.yaml").read_text() + asked)
         (folder / "features.py").write_bytes((source / "features.py").read_bytes())
-        settings = place.settings.model_copy(update={"usecase_path": str(tmp_path / "usecases")})
+        settings = place.settings.model_copy(update={"usecase_path": str(tmp_path / "usecases"), "notify_urls": notify_urls})
         asking = Installation.open(NAME, settings)
         asking.predictions.add(_far_off(each) for each in predictions_of(place, NOW))
         return asking
@@ -171,8 +173,28 @@ def test_rollback__waits_in_the_ui_until_approved(runs: Runs, make: Make, prefec
     assert {each.key for each in runs.artifacts(ended)} >= {"small-load-approval", "small-load-rollback"}
 
 
-def test_rollback__nobody_answers_in_time_and_it_stays_closed(runs: Runs, make: Make) -> None:
-    place = make("PT2S")
+def test_rollback__people_hear_once_that_one_of_them_is_awaited(runs: Runs, make: Make, prefect_api: str, hook: Webhook) -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    place = make(notify_urls=hook.url())
+    waiting = paused(runs, runs.start("rollback", place, now=NOW.isoformat(), reason="event 1"))
+    (asked,) = [*hook.posts]
+
+    with temporary_settings({PREFECT_API_URL: prefect_api}):
+        resume_flow_run(waiting.id, run_input={"approve": True, "who": "Ada", "words": "seen"})
+    completed(runs.end(waiting))
+
+    assert asked["title"] == f"Evenkeel {NAME}: rollback, version 2 → 1 waits for a person"
+    assert "Until: " in asked["message"]
+    assert "version 2 loses" in asked["message"]
+    assert f"/flow-runs/flow-run/{waiting.id}" in asked["message"]
+    assert [post["title"] for post in hook.posts].count(asked["title"]) == 1
+    assert not [post for post in hook.posts if "not approved in time" in post["title"]]
+
+
+def test_rollback__nobody_answers_in_time_and_it_stays_closed(runs: Runs, make: Make, hook: Webhook) -> None:
+    nowhere = f"json://127.0.0.1:{free_port()}/hook"  # who cannot be told keeps the run from nothing
+    place = make("PT2S", f"{nowhere} {hook.url()}")
 
     ended = runs.end(runs.start("rollback", place, now=NOW.isoformat(), reason="event 1"))
 
@@ -180,3 +202,8 @@ def test_rollback__nobody_answers_in_time_and_it_stays_closed(runs: Runs, make: 
     assert ended.state is not None
     assert champion(place) == "2"
     assert [note.reason for note in notes(place)] == ["not approved: not in time"]
+    proposed = f"Evenkeel {NAME}: rollback, version 2 → 1"
+    assert [post["title"] for post in hook.posts][:2] == [
+        f"{proposed} waits for a person",
+        f"{proposed} was not approved in time",
+    ]

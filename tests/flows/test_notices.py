@@ -1,48 +1,22 @@
 """Telling people at the end of a run: over real HTTP, and never a reason for the run to fail."""
 
-import json
 import logging
-import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prefect.settings import PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW, temporary_settings
 
-from flows.notices import tell
+from flows.notices import say, tell
 from model_code.installation import Installation
 from model_code.ledger import Entry
+from monitoring.notify.message import Message
 from tests.flows.running import Runs, completed
 from tests.flows.small import LATER, NAME, PEOPLE, PRESENT, Stages
+from tests.flows.webhook import Webhook
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # in Apprise
-
-
-class Hook(BaseHTTPRequestHandler):
-    posts: list[dict[str, Any]]
-
-    def do_POST(self) -> None:
-        self.posts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def hook() -> Iterator[ThreadingHTTPServer]:
-    Hook.posts = []
-    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
 
 
 def troubled(stages: Stages, home: Path, **changed: Any) -> Installation:
@@ -56,16 +30,15 @@ def troubled(stages: Stages, home: Path, **changed: Any) -> Installation:
     return place
 
 
-def test_tell__says_it_once_with_links(stages: Stages, tmp_path: Path, hook: ThreadingHTTPServer) -> None:
-    urls = f"json://127.0.0.1:{hook.server_port}/hook"
-    place = troubled(stages, tmp_path / "home", notify_urls=urls, grafana_url="http://grafana")
+def test_tell__says_it_once_with_links(stages: Stages, tmp_path: Path, hook: Webhook) -> None:
+    place = troubled(stages, tmp_path / "home", notify_urls=hook.url(), grafana_url="http://grafana")
 
     (place.settings.home / "reports" / NAME).mkdir(parents=True)
 
     counts = [tell(place), tell(place)]
 
     assert counts == [1, 0]
-    (message,) = Hook.posts
+    (message,) = hook.posts
     assert message["title"] == f"Evenkeel {NAME}: hold; a person is asked to look"
     assert "- data at fault: there are none" in message["message"]
     assert f"Dashboard: http://grafana/d/evenkeel-incidents?var-usecase={NAME}" in message["message"]
@@ -84,21 +57,31 @@ def test_tell__of_what_fails_in_it_only_warns(stages: Stages, tmp_path: Path, ca
     place.sql.dispose()
 
 
+def test_say__of_what_fails_in_it_only_warns(stages: Stages, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    place = troubled(stages, tmp_path / "home", notify_file=tmp_path / "not-there")
+
+    outside_of_a_run = temporary_settings({PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore"})
+    with outside_of_a_run, caplog.at_level(logging.WARNING):
+        assert say(place, Message("asked", "rollback waits for a person", ""), "run 1") == 0
+
+    assert "not told: rollback waits for a person: EVENKEEL_NOTIFY_FILE" in caplog.text
+    place.sql.dispose()
+
+
 @pytest.mark.full
 @pytest.mark.timeout(900)
-def test_act_flows__forced_by_an_operator_tell_it(runs: Runs, stages: Stages, tmp_path: Path, hook: ThreadingHTTPServer) -> None:
+def test_act_flows__forced_by_an_operator_tell_it(runs: Runs, stages: Stages, tmp_path: Path, hook: Webhook) -> None:
     from_stage = {"rollback": ("promoted", PRESENT), "retrain": ("changed", LATER), "recalibrate": ("answered", LATER)}
     begun = {}
     for flow, (stage, now) in from_stage.items():
         copied = stages.copy(stage, tmp_path / flow)
-        urls = f"json://127.0.0.1:{hook.server_port}/{flow}"
-        place = Installation(copied.usecase, copied.settings.model_copy(update={"notify_urls": urls}))
+        place = Installation(copied.usecase, copied.settings.model_copy(update={"notify_urls": hook.url(flow)}))
         begun[flow] = runs.start(flow, place, now=now.isoformat(), **PEOPLE)
 
     ended = {flow: completed(runs.end(run)) for flow, run in begun.items()}
 
     for flow, run in ended.items():
-        (message,) = [post for post in Hook.posts if post["title"].startswith(f"Evenkeel {NAME}: {flow}")]
+        (message,) = [post for post in hook.posts if post["title"].startswith(f"Evenkeel {NAME}: {flow}")]
         assert f"by {PEOPLE['actor']}" in message["title"]
         assert str(run.id) in message["message"]
-    assert len(Hook.posts) == len(from_stage)
+    assert len(hook.posts) == len(from_stage)

@@ -20,8 +20,9 @@ from model_code.errors import ConfigurationError
 from model_code.ledger import Entry, Ledger
 from model_code.policy import Verdict
 from model_code.settings import Settings
+from monitoring.consent import Proposal
 from monitoring.notify.incidents import incidents_of
-from monitoring.notify.message import Message, message_of
+from monitoring.notify.message import Message, asked_of, message_of, unanswered_of
 from monitoring.notify.notifier import MOST_MESSAGES, RECENT, Notifier
 from monitoring.notify.targets import MOST_TARGETS, AppriseTarget, targets
 from tests.conftest import free_port
@@ -108,6 +109,35 @@ def test_message_of__the_end_of_what_lasts_is_refused() -> None:
         message_of(incidents_of([look(PAGE, NOON)])[0], "ended", {})
 
 
+def proposal(action: str = "rollback", **changed: Any) -> Proposal:
+    told = {"from_version": "2", "to_version": "1", "reasons": ROLLBACK.reasons, "evidence": {}, "timeout": HOUR} | changed
+    return Proposal("demand", action, **told)
+
+
+def test_asked_of__says_what_is_asked_until_when_and_where() -> None:
+    asked = asked_of(proposal(evidence={"scope": ["VIC"]}), NOON, LINKS)
+
+    assert asked.title == "Evenkeel demand: rollback of VIC, version 2 → 1 waits for a person"
+    assert "Until: 2024-07-01 13:00 UTC; without an answer the champion stays." in asked.body
+    assert "- VIC: version 2 loses 3 against 1" in asked.body
+    assert "Run: http://prefect/runs/1" in asked.body
+
+
+def test_asked_of__the_first_promotion_names_no_champion() -> None:
+    first = proposal("promote", from_version=None, to_version="1")
+
+    assert asked_of(first, NOON, {}).title == "Evenkeel demand: promote, version – → 1 waits for a person"
+
+
+@pytest.mark.parametrize(("action", "cools"), [("rollback", True), ("promote", False)])
+def test_unanswered_of__says_what_follows(action: str, cools: bool) -> None:
+    ended = unanswered_of(proposal(action), NOON, {})
+
+    assert ended.title.endswith("was not approved in time")
+    assert "Nobody answered within 1:00:00: the champion stays." in ended.body
+    assert ("cool-down begins" in ended.body) == cools
+
+
 # Once, to everybody -----------------------------------------------------------------------------------------------------
 
 
@@ -175,6 +205,21 @@ def test_tell__what_was_refused_is_told_by_the_next_run_to_those_who_missed_it(e
     assert Notifier(engine, [good, bad]).tell("demand", NOON + 32 * HOUR, {}) == 2
 
     assert (good.kinds, bad.kinds) == (["opened", "ended"],) * 2
+
+
+def test_say__tells_each_target_once_for_the_same_pause_and_who_missed_it_again(
+    engine: sa.Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    good, bad = Listed("good"), Listed("bad")
+    bad.broken, asked = True, asked_of(proposal(), NOON, LINKS)
+    assert Notifier(engine, [good, bad]).say("demand", "run 1/approve-rollback", asked, NOON) == 1
+
+    bad.broken = False  # the same run, after a kill
+    assert Notifier(engine, [good, bad]).say("demand", "run 1/approve-rollback", asked, NOON) == 1
+    assert Notifier(engine, [good]).say("demand", "run 2/approve-rollback", asked, NOON) == 1
+
+    assert (good.kinds, bad.kinds) == (["asked", "asked"], ["asked"])
+    assert "bad was not told that a person is awaited for demand: out of order" in caplog.text
 
 
 def test_tell__leaves_history_alone_and_is_bounded(engine: sa.Engine) -> None:

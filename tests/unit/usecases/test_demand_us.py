@@ -7,14 +7,18 @@ import pandas as pd
 import pytest
 
 from model_code.cases import build_cases
+from model_code.challenger import slices_of
 from model_code.data.fakes import FakeEia, FakeOpenMeteo
 from model_code.data.known import KnownHistory
 from model_code.data.refresh import refresh
 from model_code.data.sources import make_source
 from model_code.data.store import ObservationStore
 from model_code.errors import SourceRefused
+from model_code.origins import origins_between
 from model_code.settings import Settings
+from model_code.slices import KEYS
 from model_code.usecase import load_usecase
+from monitoring.slices import Answered, slice_evidence
 from tests.source_cases import hours, utc
 
 START, DAYS = "2024-02-15", 40  # the clocks change on 10 March
@@ -100,6 +104,25 @@ def test_build__survives_the_change_of_clocks(world, origin):
 
     assert len(cases) == 4 * 24
     assert not cases.features[["temperature", "demand_same_time_last_week", "hour"]].isna().any().any()
+
+
+def test_slices__warm_hours_and_days_off_are_watched(world):
+    usecase, store, _, _ = world
+    origins = origins_between(usecase.spec, utc("2024-03-04T00:00"), utc("2024-03-22T00:00"))
+    cases = build_cases(usecase, KnownHistory.load(usecase, store, NOW), origins)
+    columns = cases.features[list(usecase.spec.slices)]
+    even = cases.rows[KEYS].assign(loss=np.random.default_rng(1).lognormal(0, 0.2, len(cases)))
+    normal = slices_of(usecase, even, cases)
+    warm = columns["temperature"].to_numpy() >= normal.bands["temperature"][-1]
+    live = even.assign(loss=even["loss"] * np.where(warm, 3.0, 1.0)).assign(error=lambda rows: rows["loss"])
+
+    found = slice_evidence(Answered(live, columns, {}), normal, usecase.spec)
+
+    assert len(normal.normal["temperature"]) == 4
+    assert set(normal.normal["day_off"]) == {"0", "1"}
+    departed = {(each.dimension, each.value) for each in found if each.departs}
+    assert {value for dimension, value in departed if dimension == "temperature"} == {f">={normal.bands['temperature'][-1]:.3g}"}
+    assert "day_off" not in {dimension for dimension, _ in departed}
 
 
 def test_refresh__without_a_key_names_the_setting(world, tmp_path):
