@@ -9,7 +9,7 @@ from flows import artifacts
 from flows.events import BREACH, look
 from flows.notices import tell
 from flows.params import MonitorParams
-from flows.report import keep_report
+from flows.report import find_if_due, keep_report
 from flows.side_effects import carry_out
 from flows.told import TOLD
 from model_code import logs
@@ -18,8 +18,7 @@ from monitoring import judgement
 from monitoring.gauges import Gauge, GaugeStore
 from monitoring.notes import note, note_outcome
 from monitoring.readings import readings
-from monitoring.reports.gauges import report_gauges
-from monitoring.reports.publish import find_if_due, links
+from monitoring.reports.publish import links
 from monitoring.yardsticks import EVERY_RUN, level_thresholds, yardsticks
 
 
@@ -37,8 +36,6 @@ def monitor(params: MonitorParams) -> dict[str, Any]:
     outcome = note_outcome(place, seen, now.to_pydatetime())
     gauges = GaugeStore(place.sql)
     gauges.write(params.usecase, told(place, seen, now.to_pydatetime()), datetime.now(UTC), whole=EVERY_RUN)
-    if found is not None:
-        gauges.write(params.usecase, report_gauges(params.usecase, found), datetime.now(UTC))
     gauges.record_success(params.usecase, "monitor", datetime.now(UTC))
     verdict = seen.verdict
     get_run_logger().info("%s: %s", verdict.action, "; ".join(verdict.reasons))
@@ -61,4 +58,4 @@ def monitor(params: MonitorParams) -> dict[str, Any]:
 def told(place: Installation, seen: judgement.Judgement, at: datetime) -> list[Gauge]:
     """What was seen, what it was compared with and what came of it, as gauges."""
     yards = yardsticks(place.usecase.spec, seen.evidence, seen.verdict, level_thresholds(place), at)
-    return [*readings(seen.evidence, at, seen.drift), *yards]
+    return [*readings(seen.evidence, at), *yards]

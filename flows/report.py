@@ -9,12 +9,11 @@ from prefect import flow, get_run_logger
 from flows import artifacts
 from flows.params import ReportParams
 from flows.told import TOLD
-from model_code.errors import EvenkeelError
 from model_code.installation import Installation
 from monitoring import judgement
 from monitoring.judgement import Judgement
 from monitoring.reports import publish
-from monitoring.reports.findings import Findings, find
+from monitoring.reports.findings import Findings
 from monitoring.reports.record import Record
 
 
@@ -23,7 +22,7 @@ def report(params: ReportParams) -> dict[str, Any]:
     """Make the reports of the latest window now; links to its pages."""
     place = Installation.open(params.usecase)
     now = place.present(params.now)
-    found = find(place, now)
+    found = publish.find_and_export(place, now, datetime.now(UTC))
     seen = judgement.look(place, now, found.drift, evidently_breach=found.breach)
     kept = publish.report(place, now, found, seen.verdict, seen.evidence, made_at=datetime.now(UTC), asked=True)
     assert kept is not None
@@ -31,15 +30,29 @@ def report(params: ReportParams) -> dict[str, Any]:
     return kept.model_dump(mode="json") | {"links": dict(publish.links(kept, place.settings))}
 
 
+def find_if_due(place: Installation, now: pd.Timestamp) -> Findings | None:
+    """The findings of a report that is due, else None; a failure is logged and keeps nobody from judging.
+
+    Its report stays due, and once that has lasted, EvenkeelReportStale tells.
+    """
+    logger = get_run_logger()
+    try:
+        return publish.find_if_due(place, now, datetime.now(UTC))
+    except Exception:  # whatever it is: the watch goes on
+        logger.exception("no report, though one is due")
+        return None
+
+
 def keep_report(place: Installation, now: pd.Timestamp, found: Findings | None, seen: Judgement) -> Record | None:
     """The report of this look, where there is one to make, linked from the run; a failure is logged and fails nothing."""
+    logger = get_run_logger()
     try:
         kept = publish.report(place, now, found, seen.verdict, seen.evidence, made_at=datetime.now(UTC))
         if kept is not None:
             _link(place, kept)
         return kept
-    except (EvenkeelError, OSError) as error:
-        get_run_logger().warning("no report: %s", error)
+    except Exception:  # whatever it is: the verdict stands
+        logger.exception("no report")
         return None
 
 

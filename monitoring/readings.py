@@ -1,4 +1,4 @@
-"""Evidence and Evidently's values as gauges of the catalogue."""
+"""Evidence as gauges of the catalogue."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -6,21 +6,19 @@ from datetime import datetime
 
 from model_code.evidence import Evidence, OriginEvidence, SeriesEvidence
 from model_code.metrics.labels import FAULTS
-from monitoring.evidently import FeatureDrift
 from monitoring.gauges import Gauge
 
 LATEST = 7  # origins that a shown mean covers: a week of daily forecasts
 
 
-def readings(evidence: Evidence, now: datetime, drift: FeatureDrift | None = None) -> list[Gauge]:
-    """All gauges of one monitor run.
+def readings(evidence: Evidence, now: datetime) -> list[Gauge]:
+    """All gauges that one monitor run makes of the evidence; those of a report are in `monitoring.reports.gauges`.
 
     Args:
         evidence: What the policy saw.
         now: The moment of judging (aware; simulated in a simulation).
-        drift: Evidently's values, if a report was made.
     """
-    gauges = [*_of_data(evidence, now), *_of_slices(evidence), *_of_drift(evidence.usecase, drift)]
+    gauges = [*_of_data(evidence, now), *_of_slices(evidence)]
     for series in evidence.series:
         gauges += _of_series(evidence.usecase, series)
     return gauges
@@ -69,16 +67,6 @@ def _of_series(usecase: str, series: SeriesEvidence) -> Iterator[Gauge]:
             yield Gauge(usecase, f"evenkeel_{name}", _mean(told), labels)
     yield Gauge(usecase, "evenkeel_level_cusum", latest[-1].cusum, labels)
     yield Gauge(usecase, "evenkeel_drift_alarm", float(latest[-1].alarm), labels)
-
-
-def _of_drift(usecase: str, drift: FeatureDrift | None) -> Iterator[Gauge]:
-    if drift is None:
-        return
-    yield Gauge(usecase, "evenkeel_evidently_drifted_share", drift.drifted_share)
-    for column in drift.columns:
-        labels = {"column": column.column}
-        yield Gauge(usecase, "evenkeel_evidently_column_score", column.score, labels)
-        yield Gauge(usecase, "evenkeel_evidently_missing_share", column.missing_share, labels)
 
 
 def _ratio(points: Sequence[OriginEvidence]) -> float:

@@ -3,10 +3,11 @@
 from functools import partial
 
 from model_code.metrics.metric import Alert, Metric
-from model_code.metrics.promql import CHAMPION, EXPORTER_JOB, down, older
+from model_code.metrics.promql import CHAMPION, EXPORTER_JOB, above, down, older
 
 MONITOR_SUCCESS = 'evenkeel_flow_last_success_timestamp_seconds{flow="monitor"}'
 REPORTED = 'evenkeel_metric_written_timestamp_seconds{metric="evenkeel_evidently_drifted_share"}'
+UNREPORTED = f"({above('evenkeel_release_age_seconds', 'max_report_age_seconds')}) unless on (usecase) {REPORTED}"
 FLOW = ("usecase", "flow")
 _flow = partial(Metric, source="flows", owner="platform")
 _exported = partial(Metric, source="exporter", owner="platform")
@@ -92,8 +93,8 @@ METRICS = (
             Alert(
                 "EvenkeelReportStale",
                 "warn",
-                older(REPORTED, "max_report_age_seconds"),
-                "{usecase}: Evidently's latest report is {duration} old",
+                f"{older(REPORTED, 'max_report_age_seconds')} or {UNREPORTED}",
+                "{usecase}: Evidently's latest values are {duration} old, or there are none and the release is as old",
                 threshold="max_report_age_seconds",
             ),
         ),

@@ -66,7 +66,7 @@ class Metric:
         help: What it says, in one sentence.
         labels: Names of its labels; `LABELS` says what each may be.
         kind: gauge, counter or histogram.
-        source: `monitor` (written by the monitor flow), `report` (where it makes a report), `ledger`, `flows`, `exporter`, or on a `/metrics` of its own: `service` (a model
+        source: `monitor` (written by the monitor flow), `report` (whenever a report is made), `ledger`, `flows`, `exporter`, or on a `/metrics` of its own: `service` (a model
             service) and `bridge` (from Alertmanager to Prefect).
         owner: Who looks first: `model`, `data` or `platform`.
         buckets: Upper bounds of a histogram, in its unit.

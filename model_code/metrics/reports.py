@@ -10,6 +10,7 @@ METRICS = (
         "evenkeel_evidently_drifted_share",
         "1",
         "Share of the columns (features, predictions) that drifted by Evidently's test: a warning only.",
+        source="report",
         alerts=(
             Alert(
                 "EvenkeelEvidentlyShareHigh",
@@ -20,12 +21,15 @@ METRICS = (
             ),
         ),
     ),
-    Metric("evenkeel_evidently_column_score", "1", "Evidently's drift score of one column, by its own test.", COLUMN),
+    Metric(
+        "evenkeel_evidently_column_score", "1", "Evidently's drift score of one column, by its own test.", COLUMN, source="report"
+    ),
     Metric(
         "evenkeel_evidently_missing_share",
         "1",
         "Share of missing values in one column of the window.",
         COLUMN,
+        source="report",
         owner="data",
         alerts=(
             Alert(

@@ -40,11 +40,11 @@ def snapshot(
     with quiet():
         from evidently import DataDefinition, Dataset, Report
 
-        told = DataDefinition(**definition)
-        datasets = [
-            None if window is None else Dataset.from_pandas(window, data_definition=told) for window in (current, reference)
-        ]
         try:
+            told = DataDefinition(**definition)
+            datasets = [
+                None if window is None else Dataset.from_pandas(window, data_definition=told) for window in (current, reference)
+            ]
             return Report(list(metrics())).run(*datasets)
         except Exception as error:
             raise EvidentlyFailed(f"{type(error).__name__}: {error}", hint="its report of this window is left out") from error

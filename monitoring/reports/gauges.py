@@ -3,15 +3,27 @@
 from collections.abc import Iterator
 from dataclasses import asdict
 
+from model_code.metrics import reports
 from monitoring.gauges import Gauge
 from monitoring.reports.findings import Findings
 
 HEALTH = ("missing_share", "empty_columns", "constant_columns", "repeated_columns", "repeated_rows")
+EVERY_REPORT = frozenset(metric.name for metric in reports.METRICS)  # told in full by each: what one cannot tell is gone
 
 
 def report_gauges(usecase: str, found: Findings) -> list[Gauge]:
-    """All gauges of a report beside those of `readings`; what could not be told is left out."""
-    return [*_of_quality(usecase, found), *_of_health(usecase, found), *_of_shift(usecase, found)]
+    """All gauges of a report; what could not be told is left out."""
+    return [*_of_drift(usecase, found), *_of_quality(usecase, found), *_of_health(usecase, found), *_of_shift(usecase, found)]
+
+
+def _of_drift(usecase: str, found: Findings) -> Iterator[Gauge]:
+    if found.drift is None:
+        return
+    yield Gauge(usecase, "evenkeel_evidently_drifted_share", found.drift.drifted_share)
+    for column in found.drift.columns:
+        labels = {"column": column.column}
+        yield Gauge(usecase, "evenkeel_evidently_column_score", column.score, labels)
+        yield Gauge(usecase, "evenkeel_evidently_missing_share", column.missing_share, labels)
 
 
 def _of_quality(usecase: str, found: Findings) -> Iterator[Gauge]:

@@ -15,8 +15,10 @@ from model_code.settings import Settings
 from monitoring.evidently import Page, page_of
 from monitoring.evidently.engine import EvidentlyFailed
 from monitoring.evidently.pages import Kind
+from monitoring.gauges import GaugeStore
 from monitoring.reports.archive import ASSETS, Archive
 from monitoring.reports.findings import Findings, find
+from monitoring.reports.gauges import EVERY_REPORT, report_gauges
 from monitoring.reports.index import banner
 from monitoring.reports.record import Occasion, Record
 
@@ -41,9 +43,24 @@ def due(place: Installation, now: pd.Timestamp) -> bool:
     return last is None or last.bundle != pointer.wanted or last.at <= now - rule.every
 
 
-def find_if_due(place: Installation, now: pd.Timestamp) -> Findings | None:
-    """The findings of the latest window where a report is due, else None."""
-    return find(place, now) if due(place, now) else None
+def find_if_due(place: Installation, now: pd.Timestamp, made_at: datetime) -> Findings | None:
+    """The findings of the latest window where a report is due, else None; see `find_and_export`."""
+    return find_and_export(place, now, made_at) if due(place, now) else None
+
+
+def find_and_export(place: Installation, now: pd.Timestamp, made_at: datetime) -> Findings:
+    """The findings of the latest window, which the gauges tell from then on; see `find` for its errors.
+
+    Where somebody asks about a moment before the champion's last report, the gauges go on telling that one's.
+
+    Args:
+        made_at: Wall clock (aware).
+    """
+    name, found = place.usecase.name, find(place, now)
+    kept = archive_of(place.settings).records(name)
+    if not any(record.bundle == found.bundle and found.at < record.at <= made_at for record in kept):
+        GaugeStore(place.sql).write(name, report_gauges(name, found), made_at, whole=EVERY_REPORT)
+    return found
 
 
 def report(
@@ -59,7 +76,7 @@ def report(
     """Make the report of this look: where it was due, on a breach (once a day at most), or where a person asks.
 
     Args:
-        found: From `find_if_due`.
+        found: From `find_if_due` or `find_and_export`.
         verdict: What the policy said.
         evidence: What it rests on.
         made_at: Wall clock (aware).
@@ -75,7 +92,7 @@ def report(
     archive, occasion = archive_of(place.settings), _occasion(place, now, found, verdict, asked)
     if occasion is None:
         return None
-    seen = found or find(place, now)
+    seen = found or find_and_export(place, now, made_at)
     wanted = place.settings.report_pages
     pages = _pages(place, seen) if wanted == "always" or (wanted == "breach" and occasion != "schedule") else {}
     told = Record.of(

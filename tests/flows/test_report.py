@@ -3,8 +3,12 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from monitoring.gauges import GaugeStore
+from monitoring.reports.findings import find
+from monitoring.reports.gauges import EVERY_REPORT, report_gauges
 from monitoring.reports.publish import archive_of
 from tests.flows.running import Runs
 from tests.flows.small import LATER, NAME, Stages
@@ -26,6 +30,11 @@ def test_report__asked_for_is_made_kept_and_linked_from_its_run(runs: Runs, stag
     for page in kept.pages.values():
         assert "<html" in (archive.folder / NAME / page).read_text().lower()
     assert (archive.folder / NAME / "index.html").exists()
+    exported = {(each.name, *each.labels.values()): each.value for each in GaugeStore(place.sql).read()}
+    told = report_gauges(NAME, find(place, pd.Timestamp(LATER)))
+    assert {key: value for key, value in exported.items() if key[0] in EVERY_REPORT} == {
+        (each.name, *(each.labels[label] for label in sorted(each.labels))): pytest.approx(each.value) for each in told
+    }
     links = {each.key: each.data for each in runs.artifacts(run) if each.type == "markdown"}
     for kind, page in kept.pages.items():
         assert f"/{NAME}/{page}" in links[f"small-load-report-{kind}"]

@@ -11,14 +11,12 @@ from model_code.metrics import CATALOGUE
 from model_code.policy import decide
 from model_code.settings import Settings
 from model_code.usecase import load_usecase
-from monitoring.evidently import ColumnDrift, FeatureDrift
 from monitoring.gauges import GaugeStore
 from monitoring.readings import readings
 from monitoring.yardsticks import yardsticks
 from tests.unit.policy_cases import NOW, evidence, fault, part, series
 
 SPEC = load_usecase("demand_victoria", Settings()).spec
-DRIFT = FeatureDrift(0.5, (ColumnDrift("hour", 0.2, "distance", True, 0.1),), (), 10, 10)
 
 
 def with_intervals(watched: SeriesEvidence, width: float = 0.8, anomalies: float = 0.1) -> SeriesEvidence:
@@ -29,7 +27,7 @@ def with_intervals(watched: SeriesEvidence, width: float = 0.8, anomalies: float
 def test_readings__cover_the_catalogue_and_can_be_stored(tmp_path: Path) -> None:
     seen = evidence(with_intervals(series(".x.x.x.x", level="AAAA")), slices=(part(),), estimated_ratio=1.1, estimate_error=0.4)
     verdict = decide(SPEC.policy, seen, (), NOW)
-    gauges = [*readings(seen, NOW, DRIFT), *yardsticks(SPEC, seen, verdict, {"VIC": 4.4}, NOW)]
+    gauges = [*readings(seen, NOW), *yardsticks(SPEC, seen, verdict, {"VIC": 4.4}, NOW)]
     assert {gauge.name for gauge in gauges} == {metric.name for metric in CATALOGUE if metric.source == "monitor"}
     engine = sql.engine(f"sqlite:///{tmp_path / 'evenkeel.db'}")
     assert GaugeStore(engine).write("demand", gauges, NOW) == len(gauges)

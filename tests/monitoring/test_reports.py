@@ -19,11 +19,12 @@ from model_code.predictions import Prediction, prediction_id
 from model_code.settings import Settings
 from model_code.shift.measure import ColumnShift
 from model_code.shift.section import PREDICTION
+from model_code.specification import Candidate
 from monitoring import judgement
-from monitoring.gauges import GaugeStore
+from monitoring.gauges import Gauge, GaugeStore
 from monitoring.reports import publish
 from monitoring.reports.findings import Findings, find
-from monitoring.reports.gauges import report_gauges
+from monitoring.reports.gauges import EVERY_REPORT, report_gauges
 from monitoring.reports.standing import standing_breach
 from tests import trained
 from tests.services import tiny
@@ -191,6 +192,53 @@ def test_gauges__are_those_of_the_catalogue(place: Installation, calm: Findings)
     assert GaugeStore(place.sql).write(NAME, told, WALL) == len(told)
 
 
+def exported(place: Installation) -> list[Gauge]:
+    return [gauge for gauge in GaugeStore(place.sql).read() if gauge.name in EVERY_REPORT]
+
+
+def by_key(gauges: list[Gauge]) -> list[Gauge]:
+    return sorted(gauges, key=lambda gauge: (gauge.name, sorted(gauge.labels.items())))
+
+
+def test_report__made_on_a_breach_leaves_the_gauges(place: Installation, bad: Findings) -> None:
+    empty_archive(place)
+    GaugeStore(place.sql).write(NAME, [], WALL, whole=EVERY_REPORT)
+    evidence, wanted = judgement.look(place, BAD).evidence, Verdict(action="retrain", reasons=("the world changed",))
+
+    made = publish.report(without_pages(place), BAD, None, wanted, evidence, made_at=WALL)
+
+    assert made is not None
+    assert (made.occasion, made.breach) == ("breach", bad.breach)
+    assert by_key(exported(place)) == by_key(report_gauges(NAME, bad))
+
+
+def test_find_and_export__after_a_rollback_nothing_of_the_old_champion_stays(place: Installation) -> None:
+    empty_archive(place)
+    publish.find_and_export(place, BAD, WALL)
+    champion = place.pointers.get(NAME)
+    assert champion is not None
+    _, before = trained.train(place, [Candidate(family="ridge", parameters={"alpha": 5.0})])
+    place.pointers.move(NAME, before.hash, champion.wanted)
+
+    found = publish.find_and_export(place, BAD, WALL)
+    place.pointers.move(NAME, champion.wanted, before.hash)
+
+    assert (found.bundle, found.quality, found.drift is None) == (before.hash, None, False)
+    assert by_key(exported(place)) == by_key(report_gauges(NAME, found))
+    assert not {gauge.name for gauge in exported(place) if gauge.name.startswith("evenkeel_evidently_quality")}
+
+
+def test_find_and_export__asked_about_the_past_the_gauges_stay_those_of_the_last_report(
+    place: Installation, calm: Findings, bad: Findings
+) -> None:
+    empty_archive(place)
+    shown(without_pages(place), publish.find_and_export(place, BAD, WALL), BAD)
+
+    assert publish.find_and_export(place, CALM, WALL) == calm
+
+    assert by_key(exported(place)) == by_key(report_gauges(NAME, bad))
+
+
 def test_due__once_in_its_time(place: Installation, calm: Findings) -> None:
     empty_archive(place)
     assert not publish.due(place, RELEASED + timedelta(days=3))  # the window holds days of the training
@@ -199,7 +247,7 @@ def test_due__once_in_its_time(place: Installation, calm: Findings) -> None:
     assert not publish.due(place, CALM)
     assert not publish.due(place, CALM + timedelta(days=6))
     assert publish.due(place, CALM + timedelta(days=7))
-    assert publish.find_if_due(place, CALM) is None
+    assert publish.find_if_due(place, CALM, WALL) is None
 
 
 def test_report__on_schedule_has_pages_record_and_index(place: Installation, calm: Findings) -> None:

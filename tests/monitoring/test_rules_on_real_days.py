@@ -26,7 +26,7 @@ def exported(place: Installation) -> list[Series]:  # noqa: F811
     """What the exporter tells after a monitor run, as series of a test; moments go on being renewed."""
     seen = judgement.look(place, pd.Timestamp(NOW))
     gauges = [
-        *readings(seen.evidence, NOW, seen.drift),
+        *readings(seen.evidence, NOW),
         *yardsticks(place.usecase.spec, seen.evidence, seen.verdict, level_thresholds(place), NOW),
     ]
     store = GaugeStore(place.sql)

@@ -87,6 +87,17 @@ def test_runbook__report_stale(world: World) -> None:
     prove("EvenkeelReportStale", [broken], [mended], usecase=NAME)
 
 
+def test_runbook__report_stale_where_none_was_ever_made(world: World) -> None:
+    world.now += 16 * DAY
+    world.refresh()
+    broken = world.look()
+
+    world.live(1)
+    mended = world.look(report=True)
+
+    prove("EvenkeelReportStale", [broken], [mended], usecase=NAME)
+
+
 @pytest.mark.full
 def test_runbook__a_sensor_that_is_stuck(world: World) -> None:
     world.live(3)

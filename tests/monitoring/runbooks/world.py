@@ -21,8 +21,7 @@ from model_code.specification import Candidate
 from monitoring import judgement
 from monitoring.gauges import GaugeStore
 from monitoring.notes import note, note_outcome
-from monitoring.reports.findings import find
-from monitoring.reports.gauges import report_gauges
+from monitoring.reports.publish import find_and_export
 from monitoring.stored_metrics import StoredMetrics
 from monitoring.yardsticks import EVERY_RUN
 from tests.conftest import free_port
@@ -117,15 +116,13 @@ class World:
     def look(self, *, report: bool = False) -> Scrape:
         """As the monitor flow does it, with or without a report; what is exported then."""
         place, at = self.place, self.now.to_pydatetime()
-        found = find(place, self.now) if report else None
+        found = find_and_export(place, self.now, at) if report else None
         drift, breach = (None, None) if found is None else (found.drift, found.breach)
         seen = judgement.look(place, self.now, drift, evidently_breach=breach)
         place.ledger.append(note(NAME, seen, at))
         note_outcome(place, seen, at)
         gauges = GaugeStore(place.sql)
         gauges.write(NAME, told(place, seen, at), at, whole=EVERY_RUN)
-        if found is not None:
-            gauges.write(NAME, report_gauges(NAME, found), at)
         gauges.record_success(NAME, "monitor", at)
         return self.exported()
 
