@@ -69,10 +69,10 @@ class WatchSettings(SettingsGroup):
     notify_urls: str = Field(
         "",
         repr=False,
-        description="Where incidents are told of: Apprise URLs (mailtos://, slack://, jsons://, …), separated by spaces, from the environment only. Default: nobody.",
+        description="Where incidents and alerts of severity `page` are told of: Apprise URLs (mailtos://, slack://, jsons://, …), separated by spaces, from the environment only. Default: nobody.",
     )
     notify_file: Path | None = Field(
-        None, description="File of such URLs, one a line, read at each message; a mounted secret, say. Default: none."
+        None, description="File of such URLs, one a line, read anew for messages; a mounted secret, say. Default: none."
     )
     log_format: Literal["text", "json"] = Field(
         "text", description="Form of every part's log lines: `text` for people, `json` for a collector. Default: people."

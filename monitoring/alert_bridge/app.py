@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from model_code.errors import EvenkeelError, InvalidRequest, NotReady
 from monitoring.alert_bridge.incidents import Incidents
+from monitoring.alert_bridge.pager import Pager
 from monitoring.alert_bridge.sender import Sender
 from monitoring.alert_bridge.telemetry import Telemetry
 from monitoring.alert_bridge.webhook import WrongWebhook, parse
@@ -56,21 +57,27 @@ class Bridge:
     Args:
         engine: Where incidents are kept.
         sender: Hands them on.
+        pager: Tells people of those that are for a person, now.
         token: That Alertmanager has to show.
         clock: Wall clock (aware).
     """
 
     def __init__(
-        self, engine: sa.Engine, sender: Sender, token: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        engine: sa.Engine,
+        sender: Sender,
+        pager: Pager,
+        token: str,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._incidents = Incidents(engine)
-        self._sender = sender
+        self._loops = (sender.loop, pager.loop)
         self._token = token.encode()
         self._clock = clock
         self._telemetry = Telemetry(self._incidents, sender, clock)
 
     def app(self) -> Starlette:
-        """The ASGI application; the sender works while it lives."""
+        """The ASGI application; sender and pager work while it lives."""
         routes = [
             Route("/alerts", self.alerts, methods=["POST"]),
             Route("/livez", self.livez),
@@ -85,7 +92,8 @@ class Bridge:
         webhook = parse(await _body(request))
         kept = await run_in_threadpool(self._incidents.keep, webhook.alerts, self._clock())
         self._telemetry.count(kept, refused=len(webhook.refused))
-        self._sender.wake()
+        for loop in self._loops:
+            loop.wake()
         if webhook.refused:
             told = f"{len(webhook.alerts)} alerts were kept, {len(webhook.refused)} refused: {'; '.join(webhook.refused[:5])}"
             LOG.warning(told)
@@ -93,14 +101,15 @@ class Bridge:
         return JSONResponse({"new": kept.new, "known": kept.known, "ended": kept.ended}, 202)
 
     async def livez(self, _request: Request) -> Response:
-        """200 while the process and its sender run."""
-        return PlainTextResponse("ok" if self._sender.works else "the sender has ended", 200 if self._sender.works else 500)
+        """200 while the process, its sender and its pager run."""
+        ended = self._ended()
+        return PlainTextResponse(ended or "ok", 500 if ended else 200)
 
     async def readyz(self, _request: Request) -> Response:
         """200 while alerts can be kept; a Prefect server that is down is no reason to refuse them."""
         await run_in_threadpool(self._incidents.next_due)
-        if not self._sender.works:
-            raise NotReady("the sender has ended", hint="restart the bridge")
+        if ended := self._ended():
+            raise NotReady(ended, hint="restart the bridge")
         return PlainTextResponse("ok")
 
     async def metrics(self, _request: Request) -> Response:
@@ -109,9 +118,15 @@ class Bridge:
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
-        self._sender.start()
+        for loop in self._loops:
+            loop.start()
         yield
-        await run_in_threadpool(self._sender.stop)
+        for loop in self._loops:
+            await run_in_threadpool(loop.stop)
+
+    def _ended(self) -> str:
+        """What should run and does not, in words; empty where all is well."""
+        return ", ".join(f"the {loop.name} has ended" for loop in self._loops if not loop.works)
 
     def _authorize(self, request: Request) -> None:
         kind, _, shown = request.headers.get("authorization", "").partition(" ")

@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -10,9 +9,9 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from model_code import logs
-from model_code.errors import EvenkeelError
 from model_code.ledger import Ledger
 from monitoring.alert_bridge.incidents import Incident, Incidents
+from monitoring.alert_bridge.loop import Loop
 from monitoring.alert_bridge.precedence import precedence
 from monitoring.alert_bridge.prefect_api import PrefectApi, PrefectUnavailable
 
@@ -33,7 +32,7 @@ KEPT_FOR = timedelta(days=180)
 
 
 class Sender:
-    """Works in a thread of its own; any number of them may share a database.
+    """Works in its `loop`; any number of them may share a database.
 
     Args:
         engine: The database of incidents and ledger.
@@ -47,30 +46,9 @@ class Sender:
         Ledger(engine)  # makes its table, which `precedence` reads, where nothing was ever released
         self._prefect = prefect
         self._clock = clock
-        self._wake = threading.Event()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
+        self.loop = Loop("sender", self._round, IDLE_SECONDS)
         self._forget_at = clock()
         self.prefect_answers: bool | None = None
-
-    def start(self) -> None:
-        """Begin to send."""
-        self._thread.start()
-
-    def wake(self) -> None:
-        """Something new is due."""
-        self._wake.set()
-
-    def stop(self) -> None:
-        """End after what is under way; what is left falls due again when the next one starts."""
-        self._stopped.set()
-        self._wake.set()
-        self._thread.join()
-
-    @property
-    def works(self) -> bool:
-        """Whether its thread is alive."""
-        return self._thread.is_alive()
 
     def send_due(self) -> int:
         """One pass over what is due now; how many were looked after.
@@ -84,17 +62,9 @@ class Sender:
         self._each(ready, self._emit)
         return len(due)
 
-    def _run(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._forget_old()
-                worked = self.send_due()
-            except (EvenkeelError, sa.exc.SQLAlchemyError):
-                LOG.exception("the database does not answer as it should; trying again")
-                worked = 0
-            if not worked:
-                self._wake.wait(IDLE_SECONDS)
-                self._wake.clear()
+    def _round(self) -> int:
+        self._forget_old()
+        return self.send_due()
 
     def _forget_old(self) -> None:
         now = self._clock()

@@ -8,10 +8,10 @@ from typing import Literal
 from model_code.ledger import Entry
 from monitoring.consent import Proposal
 from monitoring.notify.incidents import VERDICT, Incident, News, verdict_of
+from monitoring.notify.words import cut, moment, span_of
 
 MOST_REASONS = 8
 MOST_SUBJECTS = 8
-LONGEST_REASON = 400  # characters
 ANOTHER_TIME = timedelta(hours=1)  # a decision that far from its recording belongs to a simulation
 Kind = Literal["opened", "news", "ended", "asked", "unanswered"]
 
@@ -42,7 +42,7 @@ def message_of(incident: Incident, kind: Literal["opened", "ended"], links: Mapp
     lasted = incident.ended.at - incident.opened.at
     parts = [
         _heading(incident.ended),
-        f"It lasted {_span(lasted)}.",
+        f"It lasted {span_of(lasted)}.",
         "",
         "Done:",
         *done,
@@ -71,10 +71,10 @@ def asked_of(proposal: Proposal, at: datetime, links: Mapping[str, str]) -> Mess
         links: Where to read on, by what it is; among them the run that waits.
     """
     parts = [
-        f"{proposal.usecase}, {_moment(at)} UTC",
+        f"{proposal.usecase}, {moment(at)} UTC",
         "",
         f"A person is asked for: {_proposed(proposal)}",
-        f"Until: {_moment(at + proposal.timeout)} UTC; without an answer the champion stays.",
+        f"Until: {moment(at + proposal.timeout)} UTC; without an answer the champion stays.",
         "Where: on the page of the run, under Resume.",
         "",
         "Evidence:",
@@ -91,7 +91,7 @@ def unanswered_of(proposal: Proposal, at: datetime, links: Mapping[str, str]) ->
         links: Where to read on, by what it is.
     """
     parts = [
-        f"{proposal.usecase}, {_moment(at)} UTC",
+        f"{proposal.usecase}, {moment(at)} UTC",
         "",
         f"Nobody answered within {proposal.timeout}: the champion stays.",
         *([] if proposal.action == "promote" else ["The policy's cool-down begins: it asks nobody again until that has passed."]),
@@ -116,8 +116,8 @@ def _about(entry: Entry, kind: Kind, joined: str, links: Mapping[str, str]) -> M
 
 def _heading(entry: Entry) -> str:
     recorded = entry.recorded_at or entry.at
-    told = f"{entry.usecase}, {_moment(recorded)} UTC"
-    return told + (f" (decided for {_moment(entry.at)} UTC)" if abs(recorded - entry.at) > ANOTHER_TIME else "")
+    told = f"{entry.usecase}, {moment(recorded)} UTC"
+    return told + (f" (decided for {moment(entry.at)} UTC)" if abs(recorded - entry.at) > ANOTHER_TIME else "")
 
 
 def _asked(entry: Entry) -> str:
@@ -135,7 +135,7 @@ def _asked(entry: Entry) -> str:
 
 def _done(entry: Entry) -> str:
     moved = f" {entry.from_version or '–'} → {entry.to_version}" if entry.to_version else ""
-    told = f": {_cut(entry.reason)}" if entry.phase == "note" and entry.reason else ""  # what it came to, or who refused it
+    told = f": {cut(entry.reason)}" if entry.phase == "note" and entry.reason else ""  # what it came to, or who refused it
     return f"{entry.action}{moved} by {entry.actor}{told}"
 
 
@@ -145,7 +145,7 @@ def _reasons(entry: Entry) -> Iterator[str]:
 
 
 def _listed(reasons: Sequence[str]) -> Iterator[str]:
-    yield from (f"- {_cut(reason)}" for reason in reasons[:MOST_REASONS])
+    yield from (f"- {cut(reason)}" for reason in reasons[:MOST_REASONS])
     if len(reasons) > MOST_REASONS:
         yield f"- and {len(reasons) - MOST_REASONS} more"
 
@@ -153,16 +153,3 @@ def _listed(reasons: Sequence[str]) -> Iterator[str]:
 def _body(parts: Sequence[str], links: Mapping[str, str]) -> str:
     shown = ["", *(f"{name}: {url}" for name, url in links.items())] if links else []
     return "\n".join([*parts, *shown])
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]}…"
-
-
-def _moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M}"
-
-
-def _span(span: timedelta) -> str:
-    hours = span.total_seconds() / 3600
-    return f"{hours / 24:.1f} days" if hours >= 48 else f"{hours:.1f} hours" if hours >= 1 else f"{hours * 60:.0f} minutes"

@@ -261,6 +261,18 @@ def test_platform__flow_runs_are_told_what_they_need(everything: Objects) -> Non
         assert ("ServiceAccount", told[f"EVENKEEL_{name}"]) in everything
 
 
+def test_platform__the_bridge_tells_people_where_it_is_told_whom(helm: str, least: Objects) -> None:
+    way_out = {"to": [{"ipBlock": {"cidr": "203.0.113.0/24"}}], "ports": [{"port": 443, "protocol": "TCP"}]}
+    bridge = {"token": {"secret": "bridge"}, "notify": {"secret": "people"}}
+    told = rendered(helm, LEAST | {"bridge": bridge, "networkPolicy": {"bridgeEgress": [way_out]}})
+    name, key = "EVENKEEL_NOTIFY_URLS", ("Deployment", "victoria-bridge")
+
+    assert environment(told[key])[name] == {"secretKeyRef": {"name": "people", "key": name}}
+    assert name not in environment(least[key])
+    assert way_out in allowed(told, "egress", labels_of("bridge"))
+    assert way_out not in allowed(told, "egress", labels_of("exporter"))
+
+
 def test_platform__every_policy_denies_what_is_not_listed(least: Objects) -> None:
     for part in PARTS:
         labels = labels_of(part)

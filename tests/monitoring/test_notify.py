@@ -1,7 +1,6 @@
 """Messages about the incidents that the ledger tells of: what is said, to whom, once; over real HTTP and SMTP."""
 
 import asyncio
-import json
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -9,7 +8,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email import message_from_string
 from email.policy import default
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ from monitoring.notify.message import Message, asked_of, message_of, unanswered_
 from monitoring.notify.notifier import MOST_MESSAGES, RECENT, Notifier
 from monitoring.notify.targets import MOST_TARGETS, AppriseTarget, targets
 from tests.conftest import free_port
+from tests.monitoring.hook_server import HookServer, hook_server
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # in Apprise
 NOON = datetime(2024, 7, 1, 12, tzinfo=UTC)
@@ -235,35 +234,10 @@ def test_tell__leaves_history_alone_and_is_bounded(engine: sa.Engine) -> None:
 # Real targets -----------------------------------------------------------------------------------------------------------
 
 
-class Hook(BaseHTTPRequestHandler):
-    server: "HookServer"
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.posts.append(json.loads(body))
-        self.send_response(self.server.status)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-class HookServer(ThreadingHTTPServer):
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Hook)
-        self.posts: list[dict[str, Any]] = []
-        self.status = 200
-
-
 @pytest.fixture
 def hook() -> Iterator[HookServer]:
-    with HookServer() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with hook_server() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def test_apprise__posts_json_to_a_webhook(hook: HookServer) -> None:

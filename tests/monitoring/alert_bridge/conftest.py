@@ -5,11 +5,15 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
+from model_code.settings import Settings
 from monitoring.alert_bridge.app import Bridge
+from monitoring.alert_bridge.pager import Pager
 from monitoring.alert_bridge.prefect_api import PrefectApi
 from monitoring.alert_bridge.sender import Sender
+from monitoring.notify.targets import targets
 from tests.monitoring.alert_bridge.bridge import TOKEN, Client, Clock
 from tests.monitoring.alert_bridge.fake_prefect import PrefectServer, prefect_server
+from tests.monitoring.hook_server import HookServer, hook_server
 
 
 @pytest.fixture
@@ -30,6 +34,17 @@ def sender(engine: sa.Engine, prefect: PrefectServer, clock: Clock) -> Iterator[
 
 
 @pytest.fixture
-def client(engine: sa.Engine, sender: Sender, clock: Clock) -> Client:
+def hook() -> Iterator[HookServer]:
+    with hook_server() as server:
+        yield server
+
+
+@pytest.fixture
+def pager(engine: sa.Engine, hook: HookServer, clock: Clock) -> Pager:
+    return Pager(engine, lambda: targets(Settings(notify_urls=hook.url)), clock)
+
+
+@pytest.fixture
+def client(engine: sa.Engine, sender: Sender, pager: Pager, clock: Clock) -> Client:
     """The bridge without its lifespan: nothing is sent behind the test's back."""
-    return Client(Bridge(engine, sender, TOKEN, clock).app())
+    return Client(Bridge(engine, sender, pager, TOKEN, clock).app())

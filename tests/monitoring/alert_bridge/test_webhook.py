@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from model_code import sql
 from monitoring.alert_bridge.app import MAX_BODY_BYTES, Bridge
 from monitoring.alert_bridge.incidents import Incidents
+from monitoring.alert_bridge.pager import Pager
 from monitoring.alert_bridge.prefect_api import PrefectApi
 from monitoring.alert_bridge.sender import Sender
 from monitoring.alert_bridge.webhook import MAX_ALERTS, WrongWebhook, parse
@@ -105,7 +106,7 @@ def test_alerts__are_not_acknowledged_where_they_cannot_be_kept(tmp_path: Path, 
     path = tmp_path / "state" / "evenkeel.db"
     engine = sql.engine(f"sqlite:///{path}")
     with PrefectApi(prefect.url) as api:
-        client = Client(Bridge(engine, Sender(engine, api, clock), TOKEN, clock).app())
+        client = Client(Bridge(engine, Sender(engine, api, clock), Pager(engine, list, clock), TOKEN, clock).app())
         engine.dispose()
         path.write_bytes(b"no database" * 100)
 

@@ -10,6 +10,7 @@ from model_code import sql
 from model_code.metrics.promql import BRIDGE_JOB
 from model_code.settings import Settings
 from monitoring.alert_bridge.app import Bridge
+from monitoring.alert_bridge.pager import Pager
 from monitoring.alert_bridge.prefect_api import PrefectApi
 from monitoring.alert_bridge.sender import Sender
 from tests.bridge_process import BridgeProcess, alert, webhook
@@ -54,7 +55,7 @@ def test_runbook__bridge_waiting(tmp_path: Path) -> None:
     clock, engine = Clock(), sql.engine(f"sqlite:///{tmp_path / 'evenkeel.db'}")
     with prefect_server() as prefect, PrefectApi(prefect.url) as api:
         sender = Sender(engine, api, clock)
-        client = Client(Bridge(engine, sender, TOKEN, clock).app())
+        client = Client(Bridge(engine, sender, Pager(engine, list, clock), TOKEN, clock).app())
         client.post("/alerts", content=webhook(alert("demand")), headers=SHOWN)
         prefect.broken = True
         sender.send_due()
