@@ -81,7 +81,7 @@ def decide(policy: Policy, evidence: Evidence, history: Sequence[Action], now: d
     if doubt is not None:
         effects = {*doubt.side_effects, *remedies(evidence.data_faults)}
         return Verdict(action="hold", reasons=(doubt.reason, *_faults(evidence)), side_effects=tuple(sorted(effects)))
-    troubles = {series.name: trouble_of(series, policy, evidence) for series in evidence.series}
+    troubles = {series.name: trouble_of(series, policy, evidence, now) for series in evidence.series}
     restraints = {name: _restraint(policy, history, now, (name,)) if evidence.divisible else None for name in troubles}
     wanted = _wanted(troubles, restraints, policy, evidence)
     whole = not evidence.divisible
@@ -149,6 +149,8 @@ def _wish(trouble: Trouble, policy: Policy, evidence: Evidence) -> _Wish:
     faults = faults_of(trouble.series.name, evidence)
     if faults:
         return _Wish("hold", f"data at fault: {'; '.join(fault.text for fault in faults)}", remedies(faults))
+    if trouble.outdated:
+        return _Wish("hold", trouble.age_text, ("page",))
     if trouble.blames_release and (trouble.scored >= policy.min_origins or trouble.blatant):
         return _rollback_wish(trouble)
     if trouble.scored < policy.min_origins:

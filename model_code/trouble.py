@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from model_code.doubt import hours
 from model_code.evidence import Evidence, OriginEvidence, PartEvidence, SeriesEvidence
 from model_code.specification import Policy
 
@@ -18,6 +19,7 @@ class Trouble:
     series: SeriesEvidence
     policy: Policy
     evidence: Evidence
+    now: datetime
 
     @property
     def part(self) -> PartEvidence:
@@ -33,6 +35,17 @@ class Trouble:
     def scored(self) -> int:
         """How many there are."""
         return len(self.points)
+
+    @property
+    def age(self) -> timedelta | None:
+        """Age of the newest scored origin; where none is scored since the release, of that."""
+        newest = self.points[-1].origin if self.points else self.part.released_at
+        return None if newest is None else self.now - newest
+
+    @property
+    def outdated(self) -> bool:
+        """So long without a scored origin that the ones it has are no evidence any more."""
+        return self.age is None or self.age > self.policy.max_evidence_age
 
     @property
     def latest(self) -> tuple[OriginEvidence, ...]:
@@ -134,7 +147,7 @@ class Trouble:
     def bears_rollback(self) -> bool:
         """The version before would cost this series no more than the tolerance, by its losses on the same latest origins."""
         told = [(point.loss, point.previous_loss) for point in self.points[-self.policy.near_origins :]]
-        if len(told) < BLATANT_ORIGINS or any(theirs is None for _, theirs in told):
+        if self.outdated or len(told) < BLATANT_ORIGINS or any(theirs is None for _, theirs in told):
             return False
         mine, theirs = sum(loss for loss, _ in told), sum(loss or 0.0 for _, loss in told)
         return theirs <= (1 + self.policy.scope_tolerance) * mine
@@ -153,6 +166,13 @@ class Trouble:
         if coverage is None or objective is None or self.breach or self.alarm:
             return False
         return coverage < objective - self.policy.coverage_slack and self._mean_ratio(self._covered()) <= self.policy.ratio_near
+
+    @property
+    def age_text(self) -> str:
+        """How long nothing was scored."""
+        since = "newest scored origin is" if self.points else "release, since which no origin was scored, is"
+        told = "no scored origin" if self.age is None else f"its {since} {hours(self.age)} old"
+        return f"stale: {told}, {hours(self.policy.max_evidence_age)} are allowed"
 
     @property
     def ratio_text(self) -> str:
@@ -249,9 +269,9 @@ class Trouble:
         return enough and sum(mine for mine, _ in told) > self.policy.ratio_near * sum(theirs for _, theirs in told)
 
 
-def trouble_of(series: SeriesEvidence, policy: Policy, evidence: Evidence) -> Trouble:
+def trouble_of(series: SeriesEvidence, policy: Policy, evidence: Evidence, now: datetime) -> Trouble:
     """The series' latest origins, judged; origins from before the last release are left out."""
     released = evidence.part_of(series).released_at
     since = tuple(point for point in series.origins if released is None or point.origin >= released)
     ordered = tuple(sorted(since, key=lambda point: point.origin))
-    return Trouble(series.model_copy(update={"origins": ordered}), policy, evidence)
+    return Trouble(series.model_copy(update={"origins": ordered}), policy, evidence, now)

@@ -1,13 +1,16 @@
 """Looking once: gather the evidence as known at a moment and let the policy decide. Used by the monitor, and again before acting."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pandas as pd
 
+from model_code.doubt import hours
 from model_code.errors import DataError
-from model_code.evidence import Evidence
+from model_code.evidence import Action, Evidence, Release
 from model_code.installation import Installation
+from model_code.ledger import Entry
 from model_code.policy import Verdict, decide
 from model_code.specification import Policy
 from model_code.standing import standing
@@ -20,6 +23,7 @@ RECENT = timedelta(days=7)
 LATELY = 2  # origins
 UNUSUAL = 3.0  # standard deviations of the level test
 UNREAD = "the champion's bundle cannot be read: nothing is known of its answers"
+UNDER_WAY = timedelta(minutes=5)  # so long a look may take: what was done since it began is no wrong clock
 VERDICT = "verdict"  # action of the ledger notes that a monitor run leaves
 
 
@@ -35,7 +39,7 @@ class Judgement:
 def look(
     place: Installation, now: pd.Timestamp, drift: FeatureDrift | None = None, *, evidently_breach: str | None = None
 ) -> Judgement:
-    """Judge the use case as it stands at `now`.
+    """Judge the use case as it stands at `now`; where somebody acted later than that, hold.
 
     Args:
         drift: Evidently's values, if a report was made; recorded as a warning.
@@ -45,13 +49,15 @@ def look(
         DataError: Nothing was ever released.
         TooLittleData: The target's feed has no table yet.
     """
-    moment = now.to_pydatetime()
+    moment, entries = now.to_pydatetime(), place.ledger.entries(place.usecase.name)
+    doubt = _of_clocks(entries, moment)
+    if doubt is not None:
+        return Judgement(_told_by(place, entries, moment), doubt)
     share = None if drift is None else drift.drifted_share
     breach = standing_breach(place, now) if drift is None else evidently_breach
     gathered = gather(place, moment, drifted_share=share, quarantined_share=quarantined_share(place, now))
     evidence = gathered.model_copy(update={"evidently_breach": breach})
-    history = [action for action in actions_of(place.ledger.entries(place.usecase.name)) if action.at <= moment]
-    return Judgement(evidence, decide(place.usecase.spec.policy, evidence, history, moment), drift)
+    return Judgement(evidence, decide(place.usecase.spec.policy, evidence, actions_of(entries), moment), drift)
 
 
 def unread(place: Installation, now: pd.Timestamp) -> Judgement:
@@ -60,19 +66,35 @@ def unread(place: Installation, now: pd.Timestamp) -> Judgement:
     Raises:
         DataError: Nothing was ever released.
     """
-    entries = [entry for entry in place.ledger.entries(place.usecase.name) if entry.at <= now]
-    releases, reached = releases_of(entries), standing(entries)
-    if not releases:
+    evidence = _told_by(place, place.ledger.entries(place.usecase.name), now.to_pydatetime())
+    if not evidence.releases:
         raise DataError(f"{place.usecase.name}: nothing was ever released", hint="run the train flow first")
-    evidence = Evidence(
+    return Judgement(evidence, Verdict(action="hold", reasons=(UNREAD,), side_effects=("page",)))
+
+
+def _of_clocks(entries: Sequence[Entry], now: datetime) -> Verdict | None:
+    """To hold, where a release or an action lies in the future: a clock jumped back, or another run was quicker by a moment."""
+    acted: list[Release | Action] = [*releases_of(entries), *actions_of(entries)]
+    told = max(acted, key=lambda each: each.at, default=None)
+    if told is None or told.at <= now:
+        return None
+    if told.at - now <= UNDER_WAY:
+        return Verdict(action="hold", reasons=(f"while this look was under way another run was quicker: {told.action}",))
+    reason = f"clocks disagree: the ledger's latest {told.action} is {hours(told.at - now)} in the future"
+    return Verdict(action="hold", reasons=(reason,), side_effects=("page",))
+
+
+def _told_by(place: Installation, entries: Sequence[Entry], now: datetime) -> Evidence:
+    """What the ledger alone tells."""
+    reached = standing(entries)
+    return Evidence(
         usecase=place.usecase.name,
-        at=now.to_pydatetime(),
-        champion=releases[-1].version,
+        at=now,
+        champion=reached.good[-1] if reached.good else None,
         previous=reached.previous,
         bad_versions=tuple(sorted(reached.bad)),
-        releases=releases,
+        releases=releases_of(entries),
     )
-    return Judgement(evidence, Verdict(action="hold", reasons=(UNREAD,), side_effects=("page",)))
 
 
 def restless(evidence: Evidence, policy: Policy) -> bool:

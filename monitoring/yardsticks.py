@@ -75,7 +75,7 @@ def stated(spec: UseCaseSpec) -> dict[str, float]:
 def _concluded(spec: UseCaseSpec, evidence: Evidence, verdict: Verdict, now: datetime) -> Iterator[Gauge]:
     name = evidence.usecase
     for series in evidence.series:
-        bad = trouble_of(series, spec.policy, evidence).bad
+        bad = trouble_of(series, spec.policy, evidence, now).bad
         yield Gauge(name, "evenkeel_bad_origins", bad, {"series": series.name})
     for action in ACTIONS:
         yield Gauge(name, "evenkeel_verdict", float(action == verdict.action), {"verdict": action})

@@ -133,6 +133,32 @@ def test_look__holds_on_real_days(place: Installation) -> None:
     assert "even keel" in verdict.reasons[0]
 
 
+@pytest.mark.parametrize("before", [RELEASED, LIVE], ids=["the latest release", "the first release"])
+def test_look__with_a_release_in_the_future_holds(place: Installation, before: pd.Timestamp) -> None:
+    seen = judgement.look(place, before - timedelta(days=1))
+
+    assert (seen.verdict.action, seen.verdict.side_effects, seen.verdict.calm) == ("hold", ("page",), False)
+    assert (
+        f"clocks disagree: the ledger's latest promote is {(RELEASED - before).days * 24 + 24:.1f} h" in seen.verdict.reasons[0]
+    )
+    assert (seen.evidence.champion, seen.evidence.previous) == ("2", "1")  # as pointer and registry have it
+
+
+@pytest.mark.parametrize(
+    ("ahead", "word", "effects"),
+    [(timedelta(hours=6), "clocks disagree", ("page",)), (timedelta(minutes=1), "another run was quicker", ())],
+)
+def test_look__with_an_action_in_the_future_holds(tmp_path: Path, ahead: timedelta, word: str, effects: tuple[str, ...]) -> None:
+    opened = Installation.open("demand_victoria", Settings(home=tmp_path))
+    told = Entry(phase="note", usecase="demand_victoria", action="retrain", actor="t", reason="kept the champion", at=NOW + ahead)
+    opened.ledger.append(told)
+
+    verdict = judgement.look(opened, pd.Timestamp(NOW)).verdict
+
+    assert (verdict.action, verdict.side_effects) == ("hold", effects)
+    assert word in verdict.reasons[0]
+
+
 def test_gather__revised_truth_counts_when_asked_later(place: Installation, real: dict[str, pd.DataFrame]) -> None:
     before = gather(place, NOW).series[0].origins[-1]
     rows = real["demand"]

@@ -1,6 +1,7 @@
 """The policy's cases for what is not one series' loss: faulty data, slices, scope, estimates, Evidently, clocks, contradictions."""
 
 import math
+from datetime import datetime
 
 import pytest
 
@@ -10,6 +11,7 @@ from model_code.specification import Policy
 from tests.unit.policy_cases import DAY, EVIDENTLY, NOW, action, evidence, fault, part, series
 
 P = Policy()
+OLD = NOW - 4 * DAY
 CALM = "." * 14
 MOVED = "..........xxxx"
 WEEK = "." * 14 + "xxxxxxx"
@@ -17,8 +19,8 @@ BAD_RELEASE = {"previous": "....", "ratios": "xxxx"}
 Case = tuple[str, Evidence, str, str, tuple[str, ...]]
 
 
-def moved(name: str = "VIC") -> SeriesEvidence:
-    return series(MOVED, name=name, level="AAAA")
+def moved(name: str = "VIC", newest: datetime = NOW - DAY) -> SeriesEvidence:
+    return series(MOVED, name=name, level="AAAA", newest=newest)
 
 
 def nonsense(name: str, value: float) -> Evidence:
@@ -89,6 +91,15 @@ CASES: list[Case] = [
     ("one zone bad, the other's data at fault", evidence(series("xxxx", previous="....", name="A"), series("....", name="B"), released_days_ago=4.5, data_faults=(fault(entity="B"),)), "rollback", "A:", ("page", "quarantine")),
     ("two breaches at once, both of the release", evidence(series("xxxx", previous="....", name="A"), series("xxxx", previous="....", name="B"), released_days_ago=4.5), "rollback", "A:", ("page",)),
     ("a rollback not borne leaves a retrain for the other", evidence(series("xxxx", previous="....", name="A"), series("xxxx", previous="XXXX", level="AAAA", name="B"), released_days_ago=4.5), "retrain", "B: the world", ("page",)),
+    # -- one zone whose origins are stale
+    ("one zone in trouble is scored no more", evidence(moved("A", OLD), series(CALM, name="B")), "hold", "A: stale: its newest scored origin is 96.0 h old", ("page",)),
+    ("one zone is scored no more, the other acts", evidence(moved("A"), moved("B", OLD)), "retrain", "B: stale", ("page",)),
+    ("two zones at the limit of their age", evidence(moved("A", NOW - 3 * DAY), series(CALM, name="B")), "retrain", "A: the world", ()),
+    ("one zone was never scored since an old release", evidence(series(CALM, name="A"), series("", name="B")), "hold", "B: stale: its release", ("page",)),
+    ("one zone was not scored yet since a young one", evidence(series(".", name="A"), series("", name="B"), released_days_ago=2), "hold", "B: 0 origins scored", ()),
+    ("a bad release of a zone that is scored no more", evidence(series("XXX", previous="...", name="A", newest=OLD), series(CALM, previous=CALM, name="B"), released_days_ago=6.5), "hold", "A: stale", ("page",)),
+    ("one zone bad, the other's losses are of old", evidence(series("xxxx", previous="....", name="A"), series("....", previous="....", name="B", newest=OLD), released_days_ago=8), "hold", "it is not known", ("page",)),
+    ("one zone is scored no more for its data are at fault", evidence(series("xxxx", previous="....", name="A"), series("....", name="B", newest=OLD), released_days_ago=8, data_faults=(fault("missing", "B"),)), "rollback", "B: data at fault", ("page", "refresh")),
     ("the release blamed on half of its origins only", evidence(series("xxxx", previous=" .. "), released_days_ago=4.5), "hold", "hard spell", ()),
 ]
 # fmt: on

@@ -1,12 +1,12 @@
 """What holds for any evidence over time: cool-down, budget, stale and faulty data, things not known, the order of series."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_code.evidence import Action, Evidence, OriginEvidence, SeriesEvidence
+from model_code.evidence import Action, Evidence, OriginEvidence, Release, SeriesEvidence
 from model_code.policy import WEEK, decide
 from model_code.specification import Policy
 from tests.unit.policy_cases import DAY, EVIDENTLY, LOSS, NOW, evidence, fault, part, series
@@ -210,6 +210,43 @@ def test_decide__what_a_retrain_won_on_counts_before_it_is_rolled_back(ratios: s
         assert mine > P.ratio_near * theirs or all(mark == "X" for mark in ratios)
     if unknown == "rollback":
         assert known in ("rollback", "retrain")
+
+
+@given(
+    seen(),
+    st.lists(st.sampled_from([0, 1, 1.5, 2.5, 4, 9]), min_size=3, max_size=3),
+    st.sampled_from([4.5, 13, 30]),
+    st.booleans(),
+)
+@SETTINGS
+def test_decide__never_acts_on_stale_evidence_of_one_series(
+    found: Evidence, ages: list[float], released: float, divisible: bool
+) -> None:
+    release = found.releases[-1].model_copy(update={"at": NOW - released * DAY})
+    told = tuple(older(each, age * DAY) for each, age in zip(found.series, ages, strict=True))
+    mixed = found.model_copy(update={"series": told, "releases": (release,), "slices": (), "divisible": divisible})
+    fresh = tuple(each for each in told if NOW - newest(each, release) <= P.max_evidence_age)
+    stale = {each.name for each in told if each not in fresh}
+
+    verdict = decide(P, mixed, (), NOW)
+
+    assert verdict.action == "hold" or not stale & set(verdict.scope or "ABC")
+    assert "page" in verdict.side_effects or not stale
+    if fresh and divisible:
+        alone = decide(P, mixed.model_copy(update={"series": fresh}), (), NOW)
+        assert verdict.action == alone.action
+        assert verdict.action == "hold" or set(verdict.scope or "ABC") == set(alone.scope or [each.name for each in fresh])
+
+
+def older(given: SeriesEvidence, age: timedelta) -> SeriesEvidence:
+    """The same, as if nothing had been scored since."""
+    points = tuple(point.model_copy(update={"origin": point.origin - age}) for point in given.origins)
+    return given.model_copy(update={"origins": points, "level_since": given.level_since and given.level_since - age})
+
+
+def newest(given: SeriesEvidence, release: Release) -> datetime:
+    """The newest origin since the release; the release where there is none."""
+    return max((point.origin for point in given.origins if point.origin >= release.at), default=release.at)
 
 
 @given(seen(), st.floats(3.01, 50))
