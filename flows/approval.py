@@ -9,7 +9,7 @@ from prefect.exceptions import FlowPauseTimeout
 from prefect.flow_runs import pause_flow_run
 from prefect.input import RunInput
 from prefect.runtime import flow_run
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationError
 
 from flows import artifacts
 from flows.notices import links, say
@@ -47,16 +47,19 @@ def _ask(place: Installation, proposal: Proposal) -> Answer:
     artifacts.table(proposal.usecase, "approval", [proposal.evidence], f"{proposal.action} waits for approval")
     say(place, asked_of(proposal, datetime.now(UTC), links(place)), telling)
     try:
-        answer = pause_flow_run(
-            wait_for_input=form,
-            timeout=max(1, round(proposal.timeout.total_seconds())),
-            poll_interval=POLL_SECONDS,
-            key=key,
-        )
+        try:
+            answer = _paused(proposal, form, key)
+        except ValidationError:  # killed while it waited, and run again: Prefect pauses by a key once, and nobody had answered
+            answer = _paused(proposal, form, f"{key}-{flow_run.run_count}")
     except FlowPauseTimeout:
         say(place, unanswered_of(proposal, datetime.now(UTC), links(place)), telling)
         return Answer(False, "", LATE)
     return Answer(answer.approve, answer.who, answer.words)
+
+
+def _paused(proposal: Proposal, form: type[Approval], key: str) -> Approval:
+    timeout = max(1, round(proposal.timeout.total_seconds()))
+    return pause_flow_run(wait_for_input=form, timeout=timeout, poll_interval=POLL_SECONDS, key=key)
 
 
 def note_of(proposal: Proposal, answer: Answer, actor: str, at: datetime) -> Entry:

@@ -1,5 +1,6 @@
 """A use case that asks for a person: who refuses, or does not answer, keeps the champion where it is."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -7,9 +8,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.flow_runs import resume_flow_run
+from prefect.states import Scheduled
 
+from flows.cluster.second_chance import AWAITING
 from model_code.installation import Installation
 from model_code.ledger import Entry
 from model_code.predictions import Prediction
@@ -144,6 +147,12 @@ def test_is_needed__rollback_and_promotion_each_for_itself() -> None:
     assert [is_needed(Approval(promotion=True), action) for action in actions] == [True, True, True, False]
 
 
+def state_of(runs: Runs, run: FlowRun) -> State:
+    found = runs.client.read_flow_run(run.id).state
+    assert found is not None
+    return found
+
+
 def paused(runs: Runs, run: FlowRun) -> FlowRun:
     """The run once it waits for a person."""
 
@@ -190,6 +199,28 @@ def test_rollback__people_hear_once_that_one_of_them_is_awaited(runs: Runs, make
     assert f"/flow-runs/flow-run/{waiting.id}" in asked["message"]
     assert [post["title"] for post in hook.posts].count(asked["title"]) == 1
     assert not [post for post in hook.posts if "not approved in time" in post["title"]]
+
+
+def test_rollback__killed_while_it_waited_and_run_again_waits_again(
+    runs: Runs, make: Make, prefect_api: str, hook: Webhook
+) -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    place = make(notify_urls=hook.url())
+    runs.wait_for_processes()
+    run = runs.start("rollback", place, now=NOW.isoformat(), reason="event 1")
+    runs.kill(run, lambda: state_of(runs, run).is_paused())
+    time.sleep(5)  # the worker tells of the crash a second time, whatever the run's state is by then
+    runs.client.set_flow_run_state(run.id, Scheduled(name=AWAITING), force=True)  # as the Automation on Kubernetes does
+    waiting = paused(runs, run)
+
+    with temporary_settings({PREFECT_API_URL: prefect_api}):
+        resume_flow_run(waiting.id, run_input={"approve": True, "who": "Ada", "words": "seen"})
+    completed(runs.end(waiting))
+
+    assert champion(place) == "1"
+    assert [note.reason for note in notes(place)] == ["approved by Ada: seen"]
+    assert len([post for post in hook.posts if "waits for a person" in post["title"]]) == 1
 
 
 def test_rollback__nobody_answers_in_time_and_it_stays_closed(runs: Runs, make: Make, hook: Webhook) -> None:
