@@ -13,7 +13,7 @@ from tests.conftest import free_port
 from tests.contenders_served import Served, served
 from tests.flows.running import Runs
 from tests.flows.small import HeldEia, Stages
-from tests.flows.webhook import Webhook, webhook
+from tests.hook_server import HookServer, hook_server
 
 FLOW = '''
 import os
@@ -102,9 +102,9 @@ def eia() -> Iterator[HeldEia]:
 
 
 @pytest.fixture
-def hook() -> Iterator[Webhook]:
+def hook() -> Iterator[HookServer]:
     """Where messages to people go."""
-    with webhook() as server:
+    with hook_server() as server:
         yield server
 
 

@@ -23,7 +23,7 @@ from monitoring.judgement import look
 from tests.conftest import free_port
 from tests.flows.running import Runs, completed
 from tests.flows.small import NAME, PEOPLE, PRESENT, Stages, predictions_of
-from tests.flows.webhook import Webhook
+from tests.hook_server import HookServer
 from tests.waiting import until
 
 MONITOR = Request("monitor", "event 1")
@@ -182,10 +182,12 @@ def test_rollback__waits_in_the_ui_until_approved(runs: Runs, make: Make, prefec
     assert {each.key for each in runs.artifacts(ended)} >= {"small-load-approval", "small-load-rollback"}
 
 
-def test_rollback__people_hear_once_that_one_of_them_is_awaited(runs: Runs, make: Make, prefect_api: str, hook: Webhook) -> None:
+def test_rollback__people_hear_once_that_one_of_them_is_awaited(
+    runs: Runs, make: Make, prefect_api: str, hook: HookServer
+) -> None:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    place = make(notify_urls=hook.url())
+    place = make(notify_urls=hook.url)
     waiting = paused(runs, runs.start("rollback", place, now=NOW.isoformat(), reason="event 1"))
     (asked,) = [*hook.posts]
 
@@ -202,11 +204,11 @@ def test_rollback__people_hear_once_that_one_of_them_is_awaited(runs: Runs, make
 
 
 def test_rollback__killed_while_it_waited_and_run_again_waits_again(
-    runs: Runs, make: Make, prefect_api: str, hook: Webhook
+    runs: Runs, make: Make, prefect_api: str, hook: HookServer
 ) -> None:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    place = make(notify_urls=hook.url())
+    place = make(notify_urls=hook.url)
     runs.wait_for_processes()
     run = runs.start("rollback", place, now=NOW.isoformat(), reason="event 1")
     runs.kill(run, lambda: state_of(runs, run).is_paused())
@@ -223,9 +225,9 @@ def test_rollback__killed_while_it_waited_and_run_again_waits_again(
     assert len([post for post in hook.posts if "waits for a person" in post["title"]]) == 1
 
 
-def test_rollback__nobody_answers_in_time_and_it_stays_closed(runs: Runs, make: Make, hook: Webhook) -> None:
+def test_rollback__nobody_answers_in_time_and_it_stays_closed(runs: Runs, make: Make, hook: HookServer) -> None:
     nowhere = f"json://127.0.0.1:{free_port()}/hook"  # who cannot be told keeps the run from nothing
-    place = make("PT2S", f"{nowhere} {hook.url()}")
+    place = make("PT2S", f"{nowhere} {hook.url}")
 
     ended = runs.end(runs.start("rollback", place, now=NOW.isoformat(), reason="event 1"))
 

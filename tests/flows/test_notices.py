@@ -14,7 +14,7 @@ from model_code.ledger import Entry
 from monitoring.notify.message import Message
 from tests.flows.running import Runs, completed
 from tests.flows.small import LATER, NAME, PEOPLE, PRESENT, Stages
-from tests.flows.webhook import Webhook
+from tests.hook_server import HookServer
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # in Apprise
 
@@ -30,8 +30,8 @@ def troubled(stages: Stages, home: Path, **changed: Any) -> Installation:
     return place
 
 
-def test_tell__says_it_once_with_links(stages: Stages, tmp_path: Path, hook: Webhook) -> None:
-    place = troubled(stages, tmp_path / "home", notify_urls=hook.url(), grafana_url="http://grafana")
+def test_tell__says_it_once_with_links(stages: Stages, tmp_path: Path, hook: HookServer) -> None:
+    place = troubled(stages, tmp_path / "home", notify_urls=hook.url, grafana_url="http://grafana")
 
     (place.settings.home / "reports" / NAME).mkdir(parents=True)
 
@@ -70,12 +70,12 @@ def test_say__of_what_fails_in_it_only_warns(stages: Stages, tmp_path: Path, cap
 
 @pytest.mark.full
 @pytest.mark.timeout(900)
-def test_act_flows__forced_by_an_operator_tell_it(runs: Runs, stages: Stages, tmp_path: Path, hook: Webhook) -> None:
+def test_act_flows__forced_by_an_operator_tell_it(runs: Runs, stages: Stages, tmp_path: Path, hook: HookServer) -> None:
     from_stage = {"rollback": ("promoted", PRESENT), "retrain": ("changed", LATER), "recalibrate": ("answered", LATER)}
     begun = {}
     for flow, (stage, now) in from_stage.items():
         copied = stages.copy(stage, tmp_path / flow)
-        place = Installation(copied.usecase, copied.settings.model_copy(update={"notify_urls": hook.url(flow)}))
+        place = Installation(copied.usecase, copied.settings.model_copy(update={"notify_urls": hook.url_of(flow)}))
         begun[flow] = runs.start(flow, place, now=now.isoformat(), **PEOPLE)
 
     ended = {flow: completed(runs.end(run)) for flow, run in begun.items()}

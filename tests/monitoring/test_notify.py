@@ -24,7 +24,7 @@ from monitoring.notify.message import Message, asked_of, message_of, unanswered_
 from monitoring.notify.notifier import MOST_MESSAGES, RECENT, Notifier
 from monitoring.notify.targets import MOST_TARGETS, AppriseTarget, targets
 from tests.conftest import free_port
-from tests.monitoring.hook_server import HookServer, hook_server
+from tests.hook_server import HookServer, hook_server
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # in Apprise
 NOON = datetime(2024, 7, 1, 12, tzinfo=UTC)

@@ -11,9 +11,9 @@ from monitoring.alert_bridge.pager import Pager
 from monitoring.alert_bridge.prefect_api import PrefectApi
 from monitoring.alert_bridge.sender import Sender
 from monitoring.notify.targets import targets
+from tests.hook_server import HookServer, hook_server
 from tests.monitoring.alert_bridge.bridge import TOKEN, Client, Clock
 from tests.monitoring.alert_bridge.fake_prefect import PrefectServer, prefect_server
-from tests.monitoring.hook_server import HookServer, hook_server
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from monitoring.notify.notifier import TABLE as LEDGER_MESSAGES
 from monitoring.notify.targets import targets
 from tests.bridge_process import BridgeProcess, alert, webhook
 from tests.conftest import free_port
+from tests.hook_server import SECRET_PATH, HookServer, hook_server
 from tests.monitoring.alert_bridge.bridge import NOON, SHOWN, Client, Clock, kept
 from tests.monitoring.alert_bridge.fake_prefect import PrefectServer
-from tests.monitoring.hook_server import SECRET_PATH, HookServer, hook_server
 from tests.waiting import until
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # in Apprise

@@ -37,7 +37,11 @@ class HookServer(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         """As Apprise names it."""
-        return f"json://127.0.0.1:{self.server_port}/{SECRET_PATH}"
+        return self.url_of(SECRET_PATH)
+
+    def url_of(self, path: str) -> str:
+        """Another target of the same receiver."""
+        return f"json://127.0.0.1:{self.server_port}/{path}"
 
     @property
     def titles(self) -> list[str]:
