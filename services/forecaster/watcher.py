@@ -166,7 +166,7 @@ class PointerWatcher:
         except BundleError as error:
             if wanted not in self._refused:  # tried again every few seconds; told once
                 logger.error("bundle refused: %s", error)
-            self._refused[wanted] = time.monotonic(), error.with_traceback(None)
+            self._refused[wanted] = time.monotonic(), error
             raise
         self._refused.pop(wanted, None)
         settle()
