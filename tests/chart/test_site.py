@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.chart.platform.rendered import LEAST as PLATFORM
 from tests.chart.rendering import HELM, Object, environment, objects_of, pods_of
 from tests.chart.test_model_service import CHALLENGER
 from tests.chart.test_model_service import LEAST as MODEL
-from tests.chart.test_platform import LEAST as PLATFORM
 
 DIGEST, OTHER = (f"sha256:{letter * 64}" for letter in "de")
 POSTGRESQL = {"postgresql": {"enabled": True, "image": "postgres:17", "password": {"secret": "postgresql"}}}
