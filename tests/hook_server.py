@@ -17,8 +17,9 @@ class Hook(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.posts.append(json.loads(body))
-        self.send_response(self.server.status)
+        post = json.loads(body)
+        self.server.posts.append(post)
+        self.send_response(500 if post["title"] in self.server.refused_titles else self.server.status)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -33,6 +34,7 @@ class HookServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Hook)
         self.posts: list[dict[str, Any]] = []
         self.status = 200
+        self.refused_titles: set[str] = set()
 
     @property
     def url(self) -> str:

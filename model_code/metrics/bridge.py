@@ -40,6 +40,20 @@ METRICS = (
         ),
     ),
     _told(
+        "evenkeel_bridge_undelivered_page_seconds",
+        "seconds",
+        "How long a message to a person has been refused, or it cannot be read who is told; 0 where all goes well.",
+        alerts=(
+            Alert(
+                "EvenkeelPageUndelivered",
+                "page",
+                "max by (job) (evenkeel_bridge_undelivered_page_seconds) > 120",
+                "a message to a person has not been taken for {duration}",
+                labels=JOB,
+            ),
+        ),
+    ),
+    _told(
         "evenkeel_bridge_prefect_up",
         "1",
         "1 if Prefect took the last event that the bridge had for it, else 0.",

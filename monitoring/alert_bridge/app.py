@@ -74,7 +74,7 @@ class Bridge:
         self._loops = (sender.loop, pager.loop)
         self._token = token.encode()
         self._clock = clock
-        self._telemetry = Telemetry(self._incidents, sender, clock)
+        self._telemetry = Telemetry(self._incidents, sender, pager, clock)
 
     def app(self) -> Starlette:
         """The ASGI application; sender and pager work while it lives."""

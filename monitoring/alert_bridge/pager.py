@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -27,6 +28,14 @@ SAME_LOOK = timedelta(minutes=5)  # between a run's message and the alert on wha
 Group = tuple[str, str | None, str]
 
 
+@dataclass
+class _Refusal:
+    """A message that its target did not take."""
+
+    since: datetime
+    times: int = 0
+
+
 class Pager:
     """Works in its `loop`; any number of them may share a database. Killed between a message and its record, it tells it twice.
 
@@ -49,7 +58,8 @@ class Pager:
         self._clock = clock
         self._complaint = ""
         self._failed: Counter[str] = Counter()
-        self._refused: Counter[tuple[str, Group]] = Counter()
+        self._refused: dict[tuple[str, Group], _Refusal] = {}
+        self._unreadable_since: datetime | None = None
         self._again_at: dict[str, datetime] = {}
         self.loop = Loop("pager", self.tell_due, IDLE_SECONDS)
 
@@ -59,15 +69,24 @@ class Pager:
         Raises:
             StoreError: The database cannot be read or written.
         """
-        return sum(self._tell_if_due(target) for target in self._everybody())
+        everybody = self._everybody()
+        self._forget(lambda who, _group: who not in {target.identity for target in everybody})
+        return sum(self._tell_if_due(target) for target in everybody)
+
+    def undelivered_since(self) -> datetime | None:
+        """Since when somebody could not be told: a target refuses, or who it is cannot be read. None where all goes well."""
+        since = [refusal.since for refusal in list(self._refused.values())]
+        return min(since if self._unreadable_since is None else [*since, self._unreadable_since], default=None)
 
     def _everybody(self) -> Sequence[Target]:
         """Whom to tell; that there is nobody, or that it cannot be read, is said once."""
         found: Sequence[Target] = []
         try:
             found = self._targets()
+            self._unreadable_since = None
             complaint = "" if found else "neither EVENKEEL_NOTIFY_URLS nor EVENKEEL_NOTIFY_FILE names anybody"
         except ConfigurationError as error:
+            self._unreadable_since = self._unreadable_since or self._clock()
             complaint = str(error)
         if complaint and complaint != self._complaint:
             LOG.warning("pages reach nobody: %s", complaint)
@@ -77,7 +96,10 @@ class Pager:
     def _tell_if_due(self, target: Target) -> int:
         now, who = self._clock(), target.identity
         self._pages.meet(who, now)
-        if now < self._again_at.get(who, now) or not self._pages.due(who, now):
+        if now < self._again_at.get(who, now):
+            return 0
+        if not self._pages.due(who, now):
+            self._forget(lambda whom, _group: whom == who)
             return 0
         try:
             with sql.exclusive(self._engine, f"page-{who}", ANOTHERS_TURN_SECONDS):
@@ -87,8 +109,10 @@ class Pager:
 
     def _tell(self, target: Target, due: Sequence[Page]) -> int:
         """Send in turn until one is refused; the one refused most often comes last, so that it holds up no other."""
-        groups = self._groups(target.identity, due)
-        in_turn = sorted(groups, key=lambda group: self._refused[target.identity, group])
+        who = target.identity
+        groups = self._groups(who, due)
+        self._forget(lambda whom, group: whom == who and group not in groups)
+        in_turn = sorted(groups, key=lambda group: self._refused[who, group].times if (who, group) in self._refused else 0)
         for told, group in enumerate(in_turn[:MOST_MESSAGES]):
             if self.loop.ends or not self._send(target, group, groups[group]):
                 return told
@@ -119,11 +143,16 @@ class Pager:
         wrong = target.send(page_message(pages[0].kind, [page.incident for page in pages]))
         if wrong is None:
             self._pages.told([page.incident.key for page in pages], who, pages[0].kind, now)
-            del self._failed[who], self._refused[who, group]
+            del self._failed[who]
+            self._refused.pop((who, group), None)
             LOG.info("%s was told that %s of %s %s", target.kind, name, usecase or "all", kind)
             return True
         self._again_at[who] = now + min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(self._failed[who], 10))
         self._failed[who] += 1
-        self._refused[who, group] += 1
+        self._refused.setdefault((who, group), _Refusal(now)).times += 1
         LOG.error("%s was not told that %s of %s %s, it is tried again: %s", target.kind, name, usecase or "all", kind, wrong)
         return False
+
+    def _forget(self, over: Callable[[str, Group], bool]) -> None:
+        """Refusals of what is no longer to be told, or was told by another bridge."""
+        self._refused = {key: refusal for key, refusal in self._refused.items() if not over(*key)}

@@ -111,5 +111,6 @@ CASES: dict[str, Case] = {
     "EvenkeelSpoolRefusing": _case("evenkeel_service_spool_refusing", 1, SERVICE),
     "EvenkeelAlertRefused": Case((Change("evenkeel_bridge_alerts_total", f"0+1x{LATER}"),), {"job": BRIDGE_JOB}, 10),
     "EvenkeelBridgeWaiting": Case((Change("evenkeel_bridge_oldest_waiting_seconds", 300),), {"job": BRIDGE_JOB}, 300),
+    "EvenkeelPageUndelivered": Case((Change("evenkeel_bridge_undelivered_page_seconds", 300),), {"job": BRIDGE_JOB}, 300),
     "EvenkeelBridgeDown": _down(BRIDGE_JOB),
 }

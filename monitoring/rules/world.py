@@ -82,6 +82,7 @@ VALUES: dict[str, float | str] = {
     "evenkeel_bridge_waiting_incidents": 0,
     "evenkeel_bridge_oldest_waiting_seconds": 0,
     "evenkeel_bridge_prefect_up": 1,
+    "evenkeel_bridge_undelivered_page_seconds": 0,
 }
 LABELS = {
     "usecase": USECASE,

@@ -23,6 +23,7 @@ from model_code.metrics import ALERTS, CATALOGUE, Metric
 from model_code.metrics.promql import BRIDGE_JOB, EXPORTER_JOB, SERVICE_JOB
 from model_code.metrics.thresholds import THRESHOLDS
 from monitoring.alert_bridge.incidents import Incidents, Kept
+from monitoring.alert_bridge.pager import Pager
 from monitoring.alert_bridge.prefect_api import PrefectApi
 from monitoring.alert_bridge.sender import Sender
 from monitoring.alert_bridge.telemetry import Telemetry as BridgeTelemetry
@@ -110,7 +111,7 @@ def bridge(engine: sa.Engine) -> Page:
     """A bridge's page after its first alert."""
     sender = Sender(engine, PrefectApi("http://127.0.0.1:9/api"))
     sender.prefect_answers = True
-    told = BridgeTelemetry(Incidents(engine), sender, lambda: datetime.now(UTC))
+    told = BridgeTelemetry(Incidents(engine), sender, Pager(engine, list), lambda: datetime.now(UTC))
     told.count(Kept(new=1), refused=0)
     return told.page
 

@@ -166,9 +166,12 @@ WATCHING = Row(
             bounds=(0, None),
         ),
         Panel(
-            "Longest wait of an incident",
-            "From Alertmanager's message to the event in Prefect.",
-            (gauge("evenkeel_bridge_oldest_waiting_seconds", "oldest"),),
+            "Longest wait of an alert",
+            "From Alertmanager's message to the event in Prefect; of a message to a person, since it was first refused.",
+            (
+                gauge("evenkeel_bridge_oldest_waiting_seconds", "for Prefect"),
+                gauge("evenkeel_bridge_undelivered_page_seconds", "for a person"),
+            ),
             "s",
             width=8,
             bounds=(0, None),

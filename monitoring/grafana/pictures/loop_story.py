@@ -175,6 +175,7 @@ def _watching(chance: np.random.Generator) -> Iterator[Told]:
     yield Told("evenkeel_exporter_last_read_timestamp_seconds", {"job": EXPORTER_JOB}, TIMES, read)
     yield Told("evenkeel_exporter_dropped_series", {"job": EXPORTER_JOB}, TIMES, np.zeros(TIMES.size))
     bridge = {"waiting_incidents": late, "oldest_waiting_seconds": 3 * late, "prefect_up": np.ones(TIMES.size)}
+    bridge["undelivered_page_seconds"] = np.zeros(TIMES.size)
     for name, values in bridge.items():
         yield Told(f"evenkeel_bridge_{name}", {"job": BRIDGE_JOB}, TIMES, values)
     came = {"new": (plot.ROLLED_BACK, plot.LATE + 1, plot.RETRAINED), "ended": (plot.ROLLED_BACK + 1, plot.ARRIVED)}

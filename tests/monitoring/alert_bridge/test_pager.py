@@ -131,6 +131,76 @@ def test_tell_due__what_a_target_refuses_holds_up_nothing_else(
     assert hook.titles == [FIRES, "Evenkeel demand: EvenkeelLossRatioBreach fires", FIRES]
 
 
+def test_undelivered_since__the_first_refusal_until_it_is_taken(
+    pager: Pager, engine: sa.Engine, hook: HookServer, clock: Clock
+) -> None:
+    kept(engine, clock, DOWN)
+    before, hook.status = pager.undelivered_since(), 500
+    since = []
+    for _ in range(3):
+        pager.tell_due()
+        since.append(pager.undelivered_since())
+        clock.forward(MINUTE)
+    hook.status = 200
+    pager.tell_due()
+
+    assert (before, since, pager.undelivered_since()) == (None, [NOON] * 3, None)
+
+
+def test_undelivered_since__one_message_that_is_taken_does_not_hide_another_that_is_refused(
+    pager: Pager, engine: sa.Engine, hook: HookServer, clock: Clock
+) -> None:
+    kept(engine, clock, DOWN)
+    hook.status = 500
+    pager.tell_due()
+    clock.forward(MINUTE)
+    kept(engine, clock, alert("demand"))
+    hook.status, hook.refused_titles = 200, {FIRES}
+
+    pager.tell_due()
+
+    assert hook.titles[-2:] == ["Evenkeel demand: EvenkeelLossRatioBreach fires", FIRES]
+    assert pager.undelivered_since() == NOON
+
+
+@pytest.mark.parametrize("by", ["another bridge", "nobody: the target is named no more"])
+def test_undelivered_since__what_is_no_longer_to_be_told_is_no_trouble(
+    engine: sa.Engine, hook: HookServer, clock: Clock, by: str
+) -> None:
+    hooks = [hook]
+    pager = Pager(engine, lambda: targets(Settings(notify_urls=" ".join(hook.url for hook in hooks))), clock)
+    kept(engine, clock, DOWN)
+    hook.status = 500
+    pager.tell_due()
+    clock.forward(MINUTE)
+    if by == "another bridge":
+        hook.status = 200
+        pager_of(engine, clock, hook).tell_due()
+    else:
+        hooks.clear()
+    refused = pager.undelivered_since()
+
+    pager.tell_due()
+
+    assert (refused, pager.undelivered_since()) == (NOON, None)
+
+
+def test_undelivered_since__a_file_of_targets_that_cannot_be_read_is_trouble_until_it_can(
+    engine: sa.Engine, hook: HookServer, clock: Clock, tmp_path: Path
+) -> None:
+    named = tmp_path / "targets"
+    pager = Pager(engine, lambda: targets(Settings(notify_file=named)), clock)
+    for _ in range(2):
+        pager.tell_due()
+        clock.forward(MINUTE)
+    unread = pager.undelivered_since()
+
+    named.write_text(hook.url)
+    pager.tell_due()
+
+    assert (unread, pager.undelivered_since()) == (NOON, None)
+
+
 def test_tell_due__one_that_was_over_only_because_prometheus_was_away_is_told_again(
     pager: Pager, engine: sa.Engine, hook: HookServer, clock: Clock
 ) -> None:

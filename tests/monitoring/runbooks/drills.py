@@ -169,6 +169,10 @@ DRILLS: dict[str, Drill] = {
         "Prefect answers every event with an error for three minutes",
         "Prefect is back: what waits is sent by itself",
     ),
+    "EvenkeelPageUndelivered": Drill(
+        "the receiver of pages answers every message with an error for three minutes",
+        "it answers again: what waited is told by itself",
+    ),
     "EvenkeelBridgeDown": Drill(
         "the bridge's process is killed",
         "`make up` of that part starts it again",

@@ -13,8 +13,10 @@ from monitoring.alert_bridge.app import Bridge
 from monitoring.alert_bridge.pager import Pager
 from monitoring.alert_bridge.prefect_api import PrefectApi
 from monitoring.alert_bridge.sender import Sender
+from monitoring.notify.targets import targets
 from tests.bridge_process import BridgeProcess, alert, webhook
 from tests.conftest import free_port
+from tests.hook_server import hook_server
 from tests.monitoring.alert_bridge.bridge import SHOWN, TOKEN, Client, Clock
 from tests.monitoring.alert_bridge.fake_prefect import prefect_server
 from tests.monitoring.runbooks.proof import prove
@@ -71,3 +73,25 @@ def test_runbook__bridge_waiting(tmp_path: Path) -> None:
 
     assert len(prefect.events) == 1
     prove("EvenkeelBridgeWaiting", [broken], [mended], job=BRIDGE_JOB)
+
+
+def test_runbook__page_undelivered(tmp_path: Path) -> None:
+    clock, engine = Clock(), sql.engine(f"sqlite:///{tmp_path / 'evenkeel.db'}")
+    with hook_server() as hook, PrefectApi(f"http://127.0.0.1:{free_port()}/api") as api:
+        pager = Pager(engine, lambda: targets(Settings(notify_urls=hook.url)), clock)
+        client = Client(Bridge(engine, Sender(engine, api, clock), pager, TOKEN, clock).app())
+        client.post("/alerts", content=webhook(alert(None, "EvenkeelExporterDown")), headers=SHOWN)
+        hook.status = 500
+        pager.tell_due()
+        clock.forward(timedelta(minutes=3))
+        pager.tell_due()
+        broken = Scrape.read(BRIDGE_JOB, client.get("/metrics").text)
+
+        hook.status = 200
+        clock.forward(timedelta(minutes=1))
+        pager.tell_due()
+        mended = Scrape.read(BRIDGE_JOB, client.get("/metrics").text)
+    engine.dispose()
+
+    assert hook.titles[-1] == "Evenkeel platform: EvenkeelExporterDown fires"
+    prove("EvenkeelPageUndelivered", [broken], [mended], job=BRIDGE_JOB)
