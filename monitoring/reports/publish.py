@@ -44,8 +44,17 @@ def due(place: Installation, now: pd.Timestamp) -> bool:
 
 
 def find_if_due(place: Installation, now: pd.Timestamp, made_at: datetime) -> Findings | None:
-    """The findings of the latest window where a report is due, else None; see `find_and_export`."""
-    return find_and_export(place, now, made_at) if due(place, now) else None
+    """The findings of the latest window where a report is due, else None; see `find_and_export`.
+
+    Until a new champion's first report is due, the gauges tell nothing: those of a champion before are taken back.
+    """
+    if due(place, now):
+        return find_and_export(place, now, made_at)
+    name, pointer = place.usecase.name, place.pointers.get(place.usecase.name)
+    told = next((record for record in archive_of(place.settings).records(name) if record.at <= made_at), None)
+    if pointer is not None and told is not None and told.bundle != pointer.wanted:
+        GaugeStore(place.sql).write(name, [], made_at, whole=EVERY_REPORT)
+    return None
 
 
 def find_and_export(place: Installation, now: pd.Timestamp, made_at: datetime) -> Findings:

@@ -228,6 +228,23 @@ def test_find_and_export__after_a_rollback_nothing_of_the_old_champion_stays(pla
     assert not {gauge.name for gauge in exported(place) if gauge.name.startswith("evenkeel_evidently_quality")}
 
 
+def test_find_if_due__until_a_new_champions_first_report_the_gauges_tell_nothing(place: Installation) -> None:
+    empty_archive(place)
+    shown(without_pages(place), publish.find_and_export(place, CALM, WALL), CALM)
+    champion, too_early = place.pointers.get(NAME), RELEASED + timedelta(days=3)
+    assert champion is not None
+    assert publish.find_if_due(place, too_early, WALL) is None
+    own = exported(place)
+    _, retrained = trained.train(place, [Candidate(family="ridge", parameters={"alpha": 5.0})])
+    place.pointers.move(NAME, retrained.hash, champion.wanted)
+
+    found = publish.find_if_due(place, too_early, WALL)
+    place.pointers.move(NAME, champion.wanted, retrained.hash)
+
+    assert {gauge.name for gauge in own} >= {"evenkeel_evidently_drifted_share", "evenkeel_evidently_quality_ratio"}
+    assert (found, exported(place)) == (None, [])
+
+
 def test_find_and_export__asked_about_the_past_the_gauges_stay_those_of_the_last_report(
     place: Installation, calm: Findings, bad: Findings
 ) -> None:
