@@ -42,7 +42,7 @@ METRICS = (
     _told(
         "evenkeel_bridge_undelivered_page_seconds",
         "seconds",
-        "How long a message to a person has been refused, or it cannot be read who is told; 0 where all goes well.",
+        "How long a message to a person has been refused, targets could not be read, or rounds have failed; 0 where all goes well.",
         alerts=(
             Alert(
                 "EvenkeelPageUndelivered",

@@ -1,12 +1,8 @@
-"""A thread that works through what is due, again and again, whatever the database or a configuration file is up to."""
+"""A thread that works through what is due, again and again, whatever goes wrong in a round."""
 
 import logging
 import threading
 from collections.abc import Callable
-
-import sqlalchemy as sa
-
-from model_code.errors import EvenkeelError
 
 LOG = logging.getLogger("evenkeel.bridge")
 
@@ -56,7 +52,7 @@ class Loop:
         while not self._stopped.is_set():
             try:
                 worked = self._work()
-            except (EvenkeelError, sa.exc.SQLAlchemyError):
+            except Exception:  # a thread that ended would do nothing more, and say nothing of it
                 LOG.exception("the %s could not work as it should; trying again", self.name)
                 worked = 0
             if not worked:

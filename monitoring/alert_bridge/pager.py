@@ -60,6 +60,7 @@ class Pager:
         self._failed: Counter[str] = Counter()
         self._refused: dict[tuple[str, Group], _Refusal] = {}
         self._unreadable_since: datetime | None = None
+        self._failing_since: datetime | None = None
         self._again_at: dict[str, datetime] = {}
         self.loop = Loop("pager", self.tell_due, IDLE_SECONDS)
 
@@ -69,14 +70,26 @@ class Pager:
         Raises:
             StoreError: The database cannot be read or written.
         """
+        try:
+            told = self._tell_all()
+        except Exception:
+            self._failing_since = self._failing_since or self._clock()
+            raise
+        self._failing_since = None
+        return told
+
+    def _tell_all(self) -> int:
         everybody = self._everybody()
         self._forget(lambda who, _group: who not in {target.identity for target in everybody})
         return sum(self._tell_if_due(target) for target in everybody)
 
     def undelivered_since(self) -> datetime | None:
-        """Since when somebody could not be told: a target refuses, or who it is cannot be read. None where all goes well."""
-        since = [refusal.since for refusal in list(self._refused.values())]
-        return min(since if self._unreadable_since is None else [*since, self._unreadable_since], default=None)
+        """Since when somebody could not be told. None where all goes well.
+
+        A target refuses, or who it is cannot be read, or no round comes to its end: the database is away.
+        """
+        since = [self._unreadable_since, self._failing_since, *(refusal.since for refusal in list(self._refused.values()))]
+        return min((each for each in since if each is not None), default=None)
 
     def _everybody(self) -> Sequence[Target]:
         """Whom to tell; that there is nobody, or that it cannot be read, is said once."""

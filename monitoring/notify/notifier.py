@@ -1,7 +1,8 @@
 """The notifier: tells everybody of each incident's beginning, news and end, once; what fails is tried again by the next run."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,8 +16,10 @@ from monitoring.notify.targets import Target
 
 LOG = logging.getLogger("evenkeel.notify")
 RECENT = timedelta(days=7)  # what is older is history: nobody is told of it any more
-MOST_MESSAGES = 20  # of one run; the next one goes on
+MOST_MESSAGES = 20  # of one run to one target; the next run goes on
+MOST_REFUSALS = 2  # of one run by one target, which may take ten seconds each
 ANOTHERS_TURN_SECONDS = 30.0
+Known = tuple[str, str, str]  # key, kind and target of a message that was taken
 TOLD: Mapping[Kind, str] = {
     "opened": "an incident of {} opened",
     "news": "an incident of {} goes on",
@@ -83,7 +86,7 @@ class Notifier:
         sql.create_table(engine, TABLE)
 
     def tell(self, usecase: str, now: datetime, links: Mapping[str, str]) -> int:
-        """Send every message that is due; how many were taken.
+        """Send every message that is due; how many were taken. What one target refuses holds up no other, nor its own newer ones.
 
         Args:
             usecase: Whose incidents.
@@ -96,8 +99,8 @@ class Notifier:
         if not self._targets:
             return 0
         with sql.exclusive(self._engine, f"notify-{usecase}", ANOTHERS_TURN_SECONDS):
-            due = self._due(usecase, now)[:MOST_MESSAGES]
-            return sum(self._send(telling, target, now, links) for telling, target in due)
+            incidents, known = incidents_of(self._ledger.entries(usecase)), self._known(usecase)
+            return sum(self._tell(target, _due(incidents, known, target, now), now, links) for target in self._targets)
 
     def say(self, usecase: str, key: str, message: Message, now: datetime) -> int:
         """Send a message that belongs to no incident, to each target once; how many took it.
@@ -115,22 +118,21 @@ class Notifier:
         due = [target for target in self._targets if (key, message.kind, target.identity) not in known]
         return sum(self._deliver(usecase, key, message, target, now) for target in due)
 
-    def _due(self, usecase: str, now: datetime) -> list[tuple[Telling, Target]]:
-        """News and end of an incident are told to those who were told of its beginning, or are now."""
-        known, due = self._known(usecase), []
-        for incident in incidents_of(self._ledger.entries(usecase)):
-            for target in self._targets:
-                wanted = [each for each in tellings_of(incident) if _is_recent(each.entry, now)]
-                if (incident.key, "opened", target.identity) not in known and not _is_recent(incident.opened, now):
+    def _tell(self, target: Target, due: Sequence[Sequence[Telling]], now: datetime, links: Mapping[str, str]) -> int:
+        """Send oldest incident first, after a refusal newest first: one message that is never taken holds up nothing else."""
+        taken = refused = 0
+        left = deque(due)
+        while left:
+            for telling in left.pop() if refused else left.popleft():
+                if taken == MOST_MESSAGES or refused == MOST_REFUSALS:
+                    return taken
+                if self._deliver(telling.incident.usecase, telling.key, telling.message(links), target, now):
+                    taken += 1
                     continue
-                due += [(each, target) for each in wanted if (each.key, each.kind, target.identity) not in known]
-        return due
-
-    def _send(self, telling: Telling, target: Target, now: datetime, links: Mapping[str, str]) -> bool:
-        incident, kind = telling.incident, telling.kind
-        if kind != "opened" and (incident.key, "opened", target.identity) not in self._known(incident.usecase):
-            return False  # its beginning was not taken just now
-        return self._deliver(incident.usecase, telling.key, telling.message(links), target, now)
+                refused += 1
+                if telling.kind == "opened":  # what follows is told to those who know of the beginning
+                    break
+        return taken
 
     def _deliver(self, usecase: str, key: str, message: Message, target: Target, now: datetime) -> bool:
         wrong = target.send(message)
@@ -142,10 +144,20 @@ class Notifier:
             connection.execute(sql.insert(self._engine, TABLE).values(row).on_conflict_do_nothing())
         return True
 
-    def _known(self, usecase: str) -> set[tuple[str, str, str]]:
+    def _known(self, usecase: str) -> set[Known]:
         query = sa.select(TABLE.c.incident, TABLE.c.kind, TABLE.c.target).where(TABLE.c.usecase == usecase)
         with sql.transaction(self._engine) as connection:
             return {(row.incident, row.kind, row.target) for row in connection.execute(query)}
+
+
+def _due(incidents: Iterable[Incident], known: Set[Known], target: Target, now: datetime) -> list[list[Telling]]:
+    """What there is to tell a target, by incident: news and end to those who were told of its beginning, or are now."""
+    due = []
+    for incident in incidents:
+        if (incident.key, "opened", target.identity) in known or _is_recent(incident.opened, now):
+            recent = [each for each in tellings_of(incident) if _is_recent(each.entry, now)]
+            due.append([each for each in recent if (each.key, each.kind, target.identity) not in known])
+    return due
 
 
 def _is_recent(entry: Entry, now: datetime) -> bool:

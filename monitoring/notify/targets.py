@@ -75,9 +75,11 @@ def targets(settings: Settings) -> list[AppriseTarget]:
     found = settings.notify_urls.split()
     if settings.notify_file is not None:
         try:
-            lines = settings.notify_file.read_text().splitlines()
+            lines = settings.notify_file.read_text("utf-8").splitlines()
         except OSError as error:
             raise ConfigurationError(f"EVENKEEL_NOTIFY_FILE: {error}") from error
+        except UnicodeDecodeError:  # whose text shows some of the content
+            raise ConfigurationError("EVENKEEL_NOTIFY_FILE is not UTF-8", hint="save it so, or write %E4 for ä") from None
         found += [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
     for number, url in enumerate(found, 1):
         logs.hide(url)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,7 @@ from model_code.settings import Settings
 from monitoring.consent import Proposal
 from monitoring.notify.incidents import incidents_of
 from monitoring.notify.message import Message, asked_of, message_of, unanswered_of
-from monitoring.notify.notifier import MOST_MESSAGES, RECENT, Notifier
+from monitoring.notify.notifier import MOST_MESSAGES, MOST_REFUSALS, RECENT, Notifier
 from monitoring.notify.targets import MOST_TARGETS, AppriseTarget, targets
 from tests.conftest import free_port
 from tests.hook_server import HookServer, hook_server
@@ -57,9 +58,12 @@ class Listed:
         self.identity = self.kind = name
         self.told: list[Message] = []
         self.broken = False
+        self.never = ""
+        self.refused = 0
 
     def send(self, message: Message) -> str | None:
-        if self.broken:
+        if self.broken or (self.never and self.never in message.body):
+            self.refused += 1
             return "out of order"
         self.told.append(message)
         return None
@@ -231,6 +235,37 @@ def test_tell__leaves_history_alone_and_is_bounded(engine: sa.Engine) -> None:
     assert Notifier(engine, [target]).tell("demand", now, {}) == MOST_MESSAGES
 
 
+def incident(number: int) -> list[Entry]:
+    begins = NOON + number * HOUR
+    told = PAGE.model_copy(update={"reasons": (f"trouble {number}.",)})
+    return [look(told, begins), look(CALM, begins + HOUR / 2)]
+
+
+def test_tell__a_target_that_refuses_everything_holds_up_no_other(engine: sa.Engine) -> None:
+    bad, good = Listed("bad"), Listed("good")
+    bad.broken = True
+    runs = 2 * MOST_MESSAGES
+    for number in range(runs):
+        written(engine, *incident(number))
+        Notifier(engine, [bad, good]).tell("demand", NOON + number * HOUR + HOUR, {})
+
+    assert good.kinds == ["opened", "ended"] * runs
+    assert bad.refused < runs * MOST_REFUSALS
+
+
+def test_tell__a_message_that_is_never_taken_holds_up_no_other(engine: sa.Engine) -> None:
+    target = Listed()
+    target.never = "trouble 0."
+    for number in range(3):
+        written(engine, *incident(number))
+
+    for _ in range(2):
+        Notifier(engine, [target]).tell("demand", NOON + 4 * HOUR, {})
+
+    assert target.kinds == ["opened", "ended"] * 2
+    assert target.refused == 2
+
+
 # Real targets -----------------------------------------------------------------------------------------------------------
 
 
@@ -346,6 +381,18 @@ def test_targets__that_are_wrong_are_refused_without_showing_them(wrong: str) ->
 
     assert "secret" not in str(error.value)
     assert "host1" not in str(error.value)
+
+
+def test_targets__of_a_file_that_is_not_utf_8_are_refused_without_showing_it(tmp_path: Path) -> None:
+    listed = tmp_path / "urls"
+    listed.write_bytes("mailtos://me:gehäuse@mail".encode("latin-1"))
+
+    with pytest.raises(ConfigurationError, match="not UTF-8") as error:
+        targets(Settings(notify_file=listed))
+
+    logged = "".join(traceback.format_exception(error.value))
+    assert "geh" not in logged
+    assert "0xe4" not in logged
 
 
 def test_apprise__an_address_of_no_known_kind_is_said_to_be_one() -> None:

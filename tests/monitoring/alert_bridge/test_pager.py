@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from model_code import sql
+from model_code.errors import StoreError
 from model_code.settings import Settings
 from monitoring.alert_bridge.page_message import MOST_TOLD
 from monitoring.alert_bridge.pager import FIRST_RETRY, LEDGERS_TURN, LONGEST_RETRY, Pager
@@ -185,10 +186,13 @@ def test_undelivered_since__what_is_no_longer_to_be_told_is_no_trouble(
     assert (refused, pager.undelivered_since()) == (NOON, None)
 
 
+@pytest.mark.parametrize("content", [None, "mailtos://me:gehäuse@mail".encode("latin-1")])
 def test_undelivered_since__a_file_of_targets_that_cannot_be_read_is_trouble_until_it_can(
-    engine: sa.Engine, hook: HookServer, clock: Clock, tmp_path: Path
+    engine: sa.Engine, hook: HookServer, clock: Clock, tmp_path: Path, content: bytes | None
 ) -> None:
     named = tmp_path / "targets"
+    if content is not None:
+        named.write_bytes(content)
     pager = Pager(engine, lambda: targets(Settings(notify_file=named)), clock)
     for _ in range(2):
         pager.tell_due()
@@ -199,6 +203,25 @@ def test_undelivered_since__a_file_of_targets_that_cannot_be_read_is_trouble_unt
     pager.tell_due()
 
     assert (unread, pager.undelivered_since()) == (NOON, None)
+
+
+def test_undelivered_since__rounds_that_fail_are_trouble_until_one_does_not(
+    pager: Pager, engine: sa.Engine, hook: HookServer, clock: Clock
+) -> None:
+    kept(engine, clock, DOWN)
+    with engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE alert_page RENAME TO away"))
+    for _ in range(2):
+        with pytest.raises((StoreError, sa.exc.SQLAlchemyError)):
+            pager.tell_due()
+        clock.forward(MINUTE)
+    failing = pager.undelivered_since()
+
+    with engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE away RENAME TO alert_page"))
+    pager.tell_due()
+
+    assert (failing, pager.undelivered_since(), hook.titles) == (NOON, None, [FIRES])
 
 
 def test_tell_due__one_that_was_over_only_because_prometheus_was_away_is_told_again(
