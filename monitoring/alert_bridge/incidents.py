@@ -29,6 +29,13 @@ TABLE = sa.Table(
     sa.Column("ended_at", sql.UtcTime),
     sa.Column("error", sa.String),
 )
+# Of each use case: when a run that may act on it was last seen at work. Nothing overtakes one, however long it takes.
+RUN_SEEN = sa.Table(
+    "alert_run_seen",
+    sql.metadata,
+    sa.Column("usecase", sa.String, primary_key=True),
+    sa.Column("seen_at", sql.UtcTime, nullable=False),
+)
 MAX_ERROR = 500
 OFTEN_SENT = 3  # an event is sent again only where no run came of it
 SERIES = "series"  # label of an alert about one entity
@@ -88,7 +95,8 @@ class Incidents:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        sql.create_table(engine, TABLE)
+        for table in (TABLE, RUN_SEEN):
+            sql.create_table(engine, table)
 
     def keep(self, alerts: Iterable[Alert], now: datetime) -> Kept:
         """Make the alerts durable; the same firing again changes nothing, a resolved one ends its incident.
@@ -129,6 +137,12 @@ class Incidents:
         """Somebody else is at it: ask again then."""
         self._update(key, due_at=self._unless_looked_at(until))
 
+    def saw_run(self, usecase: str, now: datetime) -> None:
+        """A run that may act on the use case is at work: until now, what waited for it was not overdue."""
+        new = sql.insert(self._engine, RUN_SEEN).values(usecase=usecase, seen_at=now)
+        with sql.transaction(self._engine) as connection:
+            connection.execute(new.on_conflict_do_update(index_elements=[RUN_SEEN.c.usecase], set_={"seen_at": now}))
+
     def give_up(self, key: Key, why: str) -> None:
         """Nothing more is sent; `error` says why."""
         self._update(key, due_at=None, error=why[:MAX_ERROR])
@@ -152,15 +166,23 @@ class Incidents:
             return [Incident(**row) for row in connection.execute(query).mappings()]
 
     def overdue_since(self) -> datetime | None:
-        """When the oldest of those was received that Prefect never took, or whose events started no look time and again.
+        """Since when the oldest of those has waited that Prefect never took, or whose events started no look time and again.
 
-        One that has just been sent, or whose run is under way, is none of them; one that was given up is, until it ends.
+        What was never sent has waited since it was received, or since a sender last saw a run at work on its use case: that is
+        a moment ago while both are alive. What was sent time and again has waited since it was received, also after it was
+        given up, until it ends. One that has just been sent is none of them.
         """
         unsent = sa.and_(TABLE.c.sent == 0, TABLE.c.due_at.is_not(None))
         unseen = sa.and_(TABLE.c.sent >= OFTEN_SENT, TABLE.c.ended_at.is_(None), TABLE.c.usecase.is_not(None))
-        query = sa.select(sa.func.min(TABLE.c.received_at, type_=sql.UtcTime))
+        after_a_run = sa.and_(TABLE.c.sent == 0, RUN_SEEN.c.seen_at > TABLE.c.received_at)
+        since = sa.case((after_a_run, RUN_SEEN.c.seen_at), else_=TABLE.c.received_at)
+        query = (
+            sa.select(sa.func.min(since, type_=sql.UtcTime))
+            .select_from(TABLE.outerjoin(RUN_SEEN, RUN_SEEN.c.usecase == TABLE.c.usecase))
+            .where(TABLE.c.looked_at.is_(None), sa.or_(unsent, unseen))
+        )
         with sql.transaction(self._engine) as connection:
-            found: datetime | None = connection.execute(query.where(TABLE.c.looked_at.is_(None), sa.or_(unsent, unseen))).scalar()
+            found: datetime | None = connection.execute(query).scalar()
         return found
 
     def next_due(self) -> datetime | None:

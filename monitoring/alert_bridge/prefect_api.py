@@ -13,7 +13,8 @@ import httpx
 from model_code.errors import EvenkeelError
 from model_code.settings import Settings
 
-UNFINISHED = ["SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLING"]
+AWAITED = "SCHEDULED"  # by a worker, which may never come
+UNFINISHED = [AWAITED, "PENDING", "RUNNING", "PAUSED", "CANCELLING"]
 MOST_RUNS = 50
 TIMEOUT_SECONDS = 5.0
 
@@ -73,8 +74,8 @@ class PrefectApi:
         }
         self._post("/events", [event])
 
-    def looks_under_way(self, flows: Sequence[str], usecase: str, since: timedelta) -> bool:
-        """Whether a run of one of these flows for that use case waits or is at work.
+    def looks_under_way(self, flows: Sequence[str], usecase: str, since: timedelta) -> frozenset[str]:
+        """States of the runs of these flows for that use case that wait or are at work, by Prefect's types; none: nobody is at it.
 
         One that began before `since` counts for dead, unless it waits for a person: that ends by itself.
 
@@ -89,7 +90,10 @@ class PrefectApi:
         }
         dead = datetime.now(UTC) - since
         runs = [run for run in self._post("/flow_runs/filter", wanted).json() if _usecase(run) == usecase]
-        return any(run["state_type"] == "PAUSED" or datetime.fromisoformat(run["expected_start_time"]) > dead for run in runs)
+        alive = [
+            run for run in runs if run["state_type"] == "PAUSED" or datetime.fromisoformat(run["expected_start_time"]) > dead
+        ]
+        return frozenset(run["state_type"] for run in alive)
 
     def _post(self, path: str, body: Any) -> httpx.Response:
         try:

@@ -13,7 +13,7 @@ from model_code.ledger import Ledger
 from monitoring.alert_bridge.incidents import Incident, Incidents
 from monitoring.alert_bridge.loop import Loop
 from monitoring.alert_bridge.precedence import precedence
-from monitoring.alert_bridge.prefect_api import PrefectApi, PrefectUnavailable
+from monitoring.alert_bridge.prefect_api import AWAITED, PrefectApi, PrefectUnavailable
 
 LOG = logging.getLogger("evenkeel.bridge")
 EVENT = "evenkeel.alert"
@@ -110,10 +110,17 @@ class Sender:
             self._incidents.settled(incident, "the policy's own action", now)
             LOG.info("%s of %s is about what was just acted on", incident.alertname, incident.usecase)
             return True
-        if first == "wait" or self._prefect.looks_under_way(ACTING, incident.usecase, RUN_IS_DEAD):
+        if first == "wait" or self._is_under_way(incident.usecase, now):
             self._incidents.postpone(incident.key, now + POLL)
             return True
         return False
+
+    def _is_under_way(self, usecase: str, now: datetime) -> bool:
+        """Whether a run for the use case is waited for. One that no worker has taken up is no excuse for a long wait."""
+        states = self._prefect.looks_under_way(ACTING, usecase, RUN_IS_DEAD)
+        if states - {AWAITED}:
+            self._incidents.saw_run(usecase, now)
+        return bool(states)
 
     def _emit(self, incident: Incident) -> bool:
         """An event's identity changes only once Prefect took the one before: a lost answer makes no second event."""

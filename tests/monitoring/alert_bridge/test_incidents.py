@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from monitoring.alert_bridge.incidents import Incidents
+from monitoring.alert_bridge.incidents import RUN_SEEN, Incidents
 from monitoring.alert_bridge.sender import LEASE
 from tests.bridge_process import alert, webhook
 from tests.monitoring.alert_bridge.bridge import NOON, SHOWN, Client, Clock, kept
@@ -54,6 +54,29 @@ def test_looked__deals_with_what_came_before_the_look_began(engine: sa.Engine, c
     assert incidents.looked("demand", began, "flow run 1", clock.now) == 1
 
     assert [each.alertname for each in incidents.all(waiting=True) if each.usecase == "demand"] == ["EvenkeelBadOrigins"]
+
+
+def test_saw_run__puts_off_what_waits_on_that_use_case_alone(engine: sa.Engine, clock: Clock) -> None:
+    incidents = kept(engine, clock, alert("demand"), alert("other"))
+    told = []
+    for usecase in ("demand", "other"):
+        clock.forward(timedelta(minutes=5))
+        incidents.saw_run(usecase, clock.now)
+        told.append(incidents.overdue_since())
+
+    assert told == [NOON, NOON + timedelta(minutes=5)]
+
+
+def test_incidents__of_a_database_from_before_runs_were_kept_go_on(engine: sa.Engine, clock: Clock) -> None:
+    kept(engine, clock, alert("demand"))
+    RUN_SEEN.drop(engine)
+
+    incidents = Incidents(engine)
+    received = incidents.overdue_since()
+    clock.forward(timedelta(minutes=5))
+    incidents.saw_run("demand", clock.now)
+
+    assert (received, incidents.overdue_since()) == (NOON, clock.now)
 
 
 def test_forget__drops_only_what_is_old_and_done(engine: sa.Engine, clock: Clock) -> None:

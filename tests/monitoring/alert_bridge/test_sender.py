@@ -8,11 +8,24 @@ import sqlalchemy as sa
 
 from model_code import logs
 from model_code.ledger import Entry, Ledger
+from monitoring.alert_bridge.incidents import OFTEN_SENT, Incidents
 from monitoring.alert_bridge.prefect_api import PrefectApi
 from monitoring.alert_bridge.sender import ACTING, FIRST_RESEND, LEASE, MOST_SENT, RUN_IS_DEAD, Sender, event_id
 from tests.bridge_process import alert
 from tests.monitoring.alert_bridge.bridge import NOON, Clock, kept
 from tests.monitoring.alert_bridge.fake_prefect import PrefectServer, run
+
+PASS = timedelta(seconds=10)
+
+
+def longest_wait(incidents: Incidents, sender: Sender, clock: Clock) -> timedelta:
+    """What the gauge reads at most in five minutes, just before each pass of the sender."""
+    waits = []
+    for _ in range(30):
+        sender.send_due()
+        clock.forward(PASS)
+        waits.append(clock.now - (incidents.overdue_since() or clock.now))
+    return max(waits)
 
 
 def test_looks_under_way__counts_what_waits_for_a_person_however_long(prefect: PrefectServer) -> None:
@@ -22,7 +35,7 @@ def test_looks_under_way__counts_what_waits_for_a_person_however_long(prefect: P
         dead = api.looks_under_way(ACTING, "demand", RUN_IS_DEAD)
         prefect.runs = [run("demand", "PAUSED", began=long_ago)]
 
-        assert (dead, api.looks_under_way(ACTING, "demand", RUN_IS_DEAD)) == (False, True)
+        assert (dead, api.looks_under_way(ACTING, "demand", RUN_IS_DEAD)) == (frozenset(), {"PAUSED"})
 
 
 def test_send_due__makes_one_event_that_says_where_to_look(
@@ -172,6 +185,65 @@ def test_overdue_since__is_told_of_what_prefect_never_took_or_no_run_came_of(
 
     assert told == [NOON, None, None, *[NOON] * (MOST_SENT - 1)]
     assert incidents.overdue_since() is None
+
+
+@pytest.mark.parametrize("state", ["RUNNING", "PAUSED"])
+def test_overdue_since__of_what_waits_for_a_run_at_work_is_a_moment_ago(
+    engine: sa.Engine, sender: Sender, prefect: PrefectServer, clock: Clock, state: str
+) -> None:
+    incidents = kept(engine, clock, alert("demand"))
+    prefect.runs = [run("demand", state)]
+
+    assert longest_wait(incidents, sender, clock) == PASS
+    assert prefect.events == []
+
+
+def test_overdue_since__of_what_waits_for_a_run_that_no_worker_takes_up_is_its_receipt(
+    engine: sa.Engine, sender: Sender, prefect: PrefectServer, clock: Clock
+) -> None:
+    incidents = kept(engine, clock, alert("demand"))
+    prefect.runs = [run("demand", "SCHEDULED")]
+
+    assert longest_wait(incidents, sender, clock) == timedelta(minutes=5)
+    assert prefect.events == []
+
+
+def test_overdue_since__with_the_sender_dead_is_when_it_last_saw_the_run(
+    engine: sa.Engine, sender: Sender, prefect: PrefectServer, clock: Clock
+) -> None:
+    incidents = kept(engine, clock, alert("demand"))
+    prefect.runs = [run("demand")]
+    longest_wait(incidents, sender, clock)
+    last = clock.now - PASS
+    clock.forward(timedelta(minutes=3))
+
+    assert incidents.overdue_since() == last
+
+
+def test_overdue_since__with_prefect_away_after_a_run_is_when_the_run_was_last_seen(
+    engine: sa.Engine, sender: Sender, prefect: PrefectServer, clock: Clock
+) -> None:
+    incidents = kept(engine, clock, alert("demand"), alert("demand", "EvenkeelBadOrigins"))
+    prefect.runs = [run("demand")]
+    longest_wait(incidents, sender, clock)
+    last = clock.now - PASS
+    prefect.broken = True
+    longest_wait(incidents, sender, clock)
+
+    assert incidents.overdue_since() == last
+
+
+def test_overdue_since__of_what_was_sent_time_and_again_is_its_receipt_although_runs_begin(
+    engine: sa.Engine, sender: Sender, prefect: PrefectServer, clock: Clock
+) -> None:
+    incidents = kept(engine, clock, alert("demand"))
+    for _ in range(OFTEN_SENT):
+        sender.send_due()
+        clock.forward(timedelta(hours=1))
+    prefect.runs = [run("demand")]
+    sender.send_due()
+
+    assert incidents.overdue_since() == NOON
 
 
 def test_send_due__of_an_alert_of_no_use_case_waits_for_no_look(
