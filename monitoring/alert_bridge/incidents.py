@@ -50,6 +50,7 @@ class Incident:
         due_at: When to send its event (again); None: nothing is left to do.
         failures: How often in a row sending failed.
         sent: How often Prefect took an event of it.
+        received_at: When it came; anew where it fires on after it was closed unseen.
         looked_at: When a flow looked at the use case after it was received; `looked_by` says which.
         ended_at: When Alertmanager called it resolved.
     """
@@ -143,9 +144,12 @@ class Incidents:
         with sql.transaction(self._engine) as connection:
             connection.execute(new.on_conflict_do_update(index_elements=[RUN_SEEN.c.usecase], set_={"seen_at": now}))
 
-    def give_up(self, key: Key, why: str) -> None:
-        """Nothing more is sent; `error` says why."""
-        self._update(key, due_at=None, error=why[:MAX_ERROR])
+    def give_up(self, incident: Incident, why: str) -> None:
+        """Nothing more is sent, unless its alert was resolved or fires on since it was claimed; `error` says why."""
+        as_claimed = TABLE.c.ended_at.is_not_distinct_from(incident.ended_at)
+        given_up = sa.update(TABLE).where(*_is(incident.key), as_claimed).values(due_at=None, error=why[:MAX_ERROR])
+        with sql.transaction(self._engine) as connection:
+            connection.execute(given_up)
 
     def looked(self, usecase: str, received_until: datetime, by: str, now: datetime) -> int:
         """A flow looked at the use case: every incident received before it began is dealt with. How many that were."""
@@ -198,7 +202,14 @@ class Incidents:
             return connection.execute(sa.delete(TABLE).where(*old)).rowcount
 
     def _fire(self, connection: sa.Connection, alert: Alert, now: datetime) -> str:
-        """An incident that was called resolved only because Prometheus had gone quiet is open again; its event was sent."""
+        """An incident that was called resolved only because Prometheus had gone quiet is open again.
+
+        If it was closed before any flow looked, it begins anew: `received_at` makes other events of it than those of before.
+        """
+        anew = {"received_at": now, "due_at": now, "failures": 0, "sent": 0, "sent_at": None, "error": None}
+        nobody_looked = (TABLE.c.looked_at.is_(None), TABLE.c.due_at.is_(None), TABLE.c.usecase.is_not(None))
+        unseen = (*_is(_key(alert)), TABLE.c.ended_at.is_not(None), *nobody_looked)
+        connection.execute(sa.update(TABLE).where(*unseen).values(**anew))
         known = connection.execute(
             sa.update(TABLE).where(*_is(_key(alert))).values(ended_at=None, labels=alert.labels, annotations=alert.annotations)
         ).rowcount
@@ -211,10 +222,7 @@ class Incidents:
             "alertname": alert.name,
             "labels": alert.labels,
             "annotations": alert.annotations,
-            "received_at": now,
-            "due_at": now,
-            "failures": 0,
-            "sent": 0,
+            **anew,
         }
         added = connection.execute(sql.insert(self._engine, TABLE).values(row).on_conflict_do_nothing()).rowcount
         return "new" if added else "known"

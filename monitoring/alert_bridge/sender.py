@@ -97,11 +97,11 @@ class Sender:
     def _is_done(self, incident: Incident, now: datetime) -> bool:
         """Whether nothing is to be sent now: given up, resolved since, dealt with, or somebody is at it."""
         if incident.sent >= MOST_SENT:
-            self._incidents.give_up(incident.key, f"no flow looked at it after {incident.sent} events")
+            self._incidents.give_up(incident, f"no flow looked at it after {incident.sent} events")
             LOG.error("%s of %s: no flow looked at it after %d events", incident.alertname, incident.usecase, incident.sent)
             return True
         if incident.sent and incident.ended_at is not None:
-            self._incidents.give_up(incident.key, "resolved before a flow looked at it")
+            self._incidents.give_up(incident, "resolved before a flow looked at it")
             return True
         if incident.usecase is None:
             return False

@@ -56,6 +56,17 @@ def test_looked__deals_with_what_came_before_the_look_began(engine: sa.Engine, c
     assert [each.alertname for each in incidents.all(waiting=True) if each.usecase == "demand"] == ["EvenkeelBadOrigins"]
 
 
+def test_give_up__of_one_that_fires_on_since_it_was_claimed_leaves_it_due(engine: sa.Engine, clock: Clock) -> None:
+    incidents = kept(engine, clock, alert("demand"))
+    kept(engine, clock, alert("demand", status="resolved"))
+    (claimed,) = incidents.claim(clock(), LEASE)
+    kept(engine, clock, alert("demand"))
+
+    incidents.give_up(claimed, "resolved before a flow looked at it")
+
+    assert [(each.due_at, each.error) for each in incidents.all()] == [(clock.now + LEASE, None)]
+
+
 def test_saw_run__puts_off_what_waits_on_that_use_case_alone(engine: sa.Engine, clock: Clock) -> None:
     incidents = kept(engine, clock, alert("demand"), alert("other"))
     told = []

@@ -261,7 +261,7 @@ def test_tell_due__of_what_was_over_long_ago_says_no_more(
 def test_forget__takes_what_was_told_along(pager: Pager, engine: sa.Engine, clock: Clock) -> None:
     incidents = kept(engine, clock, DOWN)
     pager.tell_due()
-    incidents.give_up(incidents.all()[0].key, "no more")
+    incidents.give_up(incidents.all()[0], "no more")
 
     assert incidents.forget(NOON + MINUTE) == 1
 

@@ -28,6 +28,15 @@ def longest_wait(incidents: Incidents, sender: Sender, clock: Clock) -> timedelt
     return max(waits)
 
 
+def closed_unseen(engine: sa.Engine, sender: Sender, clock: Clock) -> None:
+    """Its event starts no run, and then it is called resolved."""
+    sender.send_due()
+    kept(engine, clock, alert("demand", status="resolved"))
+    clock.forward(FIRST_RESEND)
+    sender.send_due()
+    clock.forward(timedelta(hours=1))
+
+
 def test_looks_under_way__counts_what_waits_for_a_person_however_long(prefect: PrefectServer) -> None:
     long_ago = datetime.now(UTC) - 2 * RUN_IS_DEAD
     with PrefectApi(prefect.url) as api:
@@ -267,3 +276,63 @@ def test_send_due__of_one_resolved_in_time_is_not_repeated(
     sender.send_due()
 
     assert len(prefect.events) == 1
+
+
+def test_send_due__of_one_closed_unseen_that_fires_on_sends_it_anew(
+    engine: sa.Engine, sender: Sender, prefect: PrefectServer, clock: Clock
+) -> None:
+    incidents = kept(engine, clock, alert("demand"))
+    closed_unseen(engine, sender, clock)
+    for _ in range(20):
+        kept(engine, clock, alert("demand"))
+        sender.send_due()
+    sent_anew = len(prefect.events)
+    clock.forward(FIRST_RESEND)
+    sender.send_due()
+
+    assert (sent_anew, len(prefect.events)) == (2, 3)
+    assert len({event["id"] for event in prefect.events}) == 3
+    assert incidents.all()[0].error is None
+
+
+def test_send_due__of_one_that_was_given_up_closed_and_fires_on_tries_as_often_again(
+    engine: sa.Engine, sender: Sender, prefect: PrefectServer, clock: Clock
+) -> None:
+    kept(engine, clock, alert("demand"))
+    for _ in range(2):
+        for _ in range(MOST_SENT + 1):
+            sender.send_due()
+            clock.forward(timedelta(hours=1))
+        kept(engine, clock, alert("demand"))  # told again: still the same firing
+        sender.send_due()
+        kept(engine, clock, alert("demand", status="resolved"))
+        kept(engine, clock, alert("demand"))
+
+    assert len({event["id"] for event in prefect.events}) == len(prefect.events) == 2 * MOST_SENT
+
+
+def test_overdue_since__of_one_closed_unseen_that_fires_on_is_when_it_does(
+    engine: sa.Engine, sender: Sender, prefect: PrefectServer, clock: Clock
+) -> None:
+    incidents = kept(engine, clock, alert("demand"))
+    closed_unseen(engine, sender, clock)
+    prefect.broken = True
+    kept(engine, clock, alert("demand"))
+    fires_on = clock.now
+
+    assert longest_wait(incidents, sender, clock) == timedelta(minutes=5)
+    assert incidents.overdue_since() == fires_on
+
+
+def test_send_due__of_one_that_a_flow_looked_at_sends_nothing_when_it_fires_on(
+    engine: sa.Engine, sender: Sender, prefect: PrefectServer, clock: Clock
+) -> None:
+    incidents = kept(engine, clock, alert("demand"), alert(None, "EvenkeelExporterDown"))
+    sender.send_due()
+    incidents.looked("demand", clock.now, "flow run 1", clock.now)
+    kept(engine, clock, alert("demand", status="resolved"), alert(None, "EvenkeelExporterDown", status="resolved"))
+    clock.forward(FIRST_RESEND)
+    kept(engine, clock, alert("demand"), alert(None, "EvenkeelExporterDown"))
+
+    assert (sender.send_due(), len(prefect.events)) == (0, 2)
+    assert incidents.overdue_since() is None
