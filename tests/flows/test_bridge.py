@@ -15,7 +15,6 @@ from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFi
 from flows.automations import ACTIONS, LOOK, wanted_automations
 from flows.monitor import told
 from flows.stack import LocalStack
-from flows.stack.local import CORE
 from flows.stack.parts import REPOSITORY
 from model_code.installation import Installation
 from monitoring import judgement
@@ -269,7 +268,7 @@ def test_bridge__prefect_restarted_between_event_and_run_ends_in_one_rollback(
         bridge.post(alert(NAME))
         until(lambda: Incidents(place.sql).all()[0].sent == 1)
         kill_server(local_stack)
-        local_stack.up(CORE)
+        local_stack.up(["prefect"])  # with its automations, which `up` of all would register anew, for the stack's own home
 
         until(lambda: all_looked_at(place), 0.2)
         ended(runs, place)
