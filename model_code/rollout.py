@@ -92,6 +92,8 @@ def _missing(step: Step, seen: StepEvidence, rules: Rollout) -> Iterator[str]:
         yield "serving metrics of both tracks are missing: no metric, no promotion"
     elif seen.metrics.canary.requests < rules.min_requests and seen.metrics.canary.failed:
         yield f"{_share(seen.metrics.canary)} failed, and so few tell neither way"
+    elif _looks_slow(seen.metrics, rules):
+        yield f"{_tail(seen.metrics)}, and {seen.metrics.canary.requests} requests tell neither way"
 
 
 def _good(step: Step, seen: StepEvidence, plan: Plan, rules: Rollout) -> Iterator[str]:
@@ -100,7 +102,7 @@ def _good(step: Step, seen: StepEvidence, plan: Plan, rules: Rollout) -> Iterato
     if step.kind in ("replay", "weight") and seen.replay is not None:
         yield replay_verdict(seen.replay, plan).reason
     if step.kind == "weight" and seen.metrics is not None:
-        enough = min(seen.metrics.canary.requests, seen.metrics.stable.requests) >= rules.min_requests
+        enough = _tells(seen.metrics, rules)
         yield f"{_share(seen.metrics.canary)} failed" + ("" if enough else "; too few for a verdict: the paired replay decides")
 
 
@@ -142,11 +144,24 @@ def _metrics_faults(metrics: ServingMetrics, rules: Rollout) -> Iterator[str]:
     failed = canary.failed / canary.requests if canary.requests else 0.0
     if failed > most and (canary.failed >= FEW or canary.requests >= rules.min_requests):
         yield f"{_share(canary)} failed, {usual:.2%} of the stable track's"
-    enough = min(stable.requests, canary.requests) >= rules.min_requests
-    if enough and _slower(canary.p99, stable.p99, rules):
-        yield f"one in a hundred answers takes more than {canary.p99:.3f} s, {_beside(stable.p99)}"
-    if enough and (canary.p99 is None or stable.p99 is None):
+    if _looks_slow(metrics, rules) and _slower(canary.p99_at_least, stable.p99, rules):
+        yield _tail(metrics)
+    if _tells(metrics, rules) and (canary.p99 is None or stable.p99 is None):
         yield "requests without a latency: the metrics contradict themselves"
+
+
+def _tells(metrics: ServingMetrics, rules: Rollout) -> bool:
+    """Whether there were enough requests on both tracks for their metrics to be a verdict."""
+    return min(metrics.stable.requests, metrics.canary.requests) >= rules.min_requests
+
+
+def _looks_slow(metrics: ServingMetrics, rules: Rollout) -> bool:
+    """Whether the canary's p99 so far is too long: of a hundred answers that may be two that met a busy node."""
+    return _tells(metrics, rules) and _slower(metrics.canary.p99, metrics.stable.p99, rules)
+
+
+def _tail(metrics: ServingMetrics) -> str:
+    return f"one in a hundred answers takes more than {metrics.canary.p99:.3f} s, {_beside(metrics.stable.p99)}"
 
 
 def _slower(seconds: float | None, usual: float | None, rules: Rollout) -> bool:

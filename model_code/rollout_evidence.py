@@ -24,11 +24,14 @@ class TrackMetrics(Told):
         requests: How many were answered, however.
         failed: How many of them with a status of 400 or more: both tracks get the same mix of callers.
         p99: Seconds that 99 in 100 answers took at most; None without answers.
+        p99_at_least: Seconds that the p99 of many more such answers is at least, with 99 % confidence: the order statistic that
+            the binomial distribution tells. None without answers.
     """
 
     requests: int = Field(ge=0)
     failed: int = Field(ge=0)
     p99: FiniteFloat | None = Field(None, ge=0)
+    p99_at_least: FiniteFloat | None = Field(None, ge=0)
 
 
 class ServingMetrics(Told):

@@ -111,9 +111,21 @@ def _counts(exporter: Exporter, reader: Prometheus) -> None:
     assert found.canary.p99 is not None
     assert found.canary.p99 < 0.1 < (found.stable.p99 or 0) < 0.2
 
+    exporter.count("canary", 200, 110)
+    exporter.count("canary", 200, 2, seconds=0.3)
+    until(lambda: (found := read()) is not None and found.canary.requests == 154)
+    found = read()
+    assert found is not None
+    assert (found.canary.p99_at_least or 9) < 0.1 < (found.canary.p99 or 0), "two of them met a busy node, maybe"
+    exporter.count("canary", 200, 20, seconds=0.3)
+    until(lambda: (found := read()) is not None and found.canary.requests == 174)
+    found = read()
+    assert found is not None
+    assert (found.canary.p99_at_least or 0) > 0.1, "and so many did not"
+
     exporter.restart("canary")
     exporter.count("canary", 200, 5)
-    until(lambda: (found := read()) is not None and found.canary.requests == 47)
+    until(lambda: (found := read()) is not None and found.canary.requests == 179)
     assert reader.since("another", 60) is None
     assert Prometheus(reader.url, {"namespace": "elsewhere"}).since(USECASE, 60) is None
 

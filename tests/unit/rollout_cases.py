@@ -69,11 +69,17 @@ def without(found: PairedReplay, day: int, **fields: None) -> PairedReplay:
 
 
 def metrics(
-    requests: int = 1000, failed: int = 0, p99: float | None = 0.05, *, stable: TrackMetrics | None = None
+    requests: int = 1000,
+    failed: int = 0,
+    p99: float | None = 0.05,
+    *,
+    at_least: float | None = 0.04,
+    stable: TrackMetrics | None = None,
 ) -> ServingMetrics:
     """What the canary's callers met, beside a stable track without fault."""
     usual = stable or TrackMetrics(requests=10_000, failed=10, p99=0.04)
-    return ServingMetrics(stable=usual, canary=TrackMetrics(requests=requests, failed=failed, p99=p99 if requests else None))
+    p99, at_least = (p99, at_least) if requests else (None, None)
+    return ServingMetrics(stable=usual, canary=TrackMetrics(requests=requests, failed=failed, p99=p99, p99_at_least=at_least))
 
 
 def shadow(requests: int = 50, **told: Any) -> ShadowComparison:

@@ -62,8 +62,11 @@ CASES: list[tuple[str, Step, StepEvidence, str, str]] = [
     ),
     ("answers all, and well", ALL, seen(), "go", "better"),
     ("answers all, and fails", ALL, seen(1, metrics=metrics(1000, 30)), "stop", "30 of 1000 requests failed"),
-    ("slow under load", FIVE, seen(1, metrics=metrics(1000, p99=0.4)), "stop", "takes more than 0.400 s"),
-    ("slow, but too few to tell", FIVE, seen(metrics=metrics(20, p99=0.4)), "go", "too few for a verdict"),
+    ("slow under load", FIVE, seen(1, metrics=metrics(1000, p99=0.4, at_least=0.3)), "stop", "takes more than 0.400 s"),
+    ("slow, and maybe by chance", FIVE, seen(metrics=metrics(150, p99=0.4)), "wait", "150 requests tell neither way"),
+    ("slow, maybe by chance, for too long", FIVE, seen(LATE, metrics=metrics(150, p99=0.4)), "stop", "tell neither way"),
+    ("slow, how sure not known", FIVE, seen(metrics=metrics(150, p99=0.4, at_least=None)), "wait", "tell neither way"),
+    ("slow, but too few to tell", FIVE, seen(metrics=metrics(20, p99=0.4, at_least=0.3)), "go", "too few for a verdict"),
     ("slower than nothing to speak of", FIVE, seen(metrics=metrics(1000, p99=0.099)), "go", "better"),
     ("requests without latency", FIVE, seen(metrics=metrics(1000, p99=None)), "stop", "contradict themselves"),
     ("slow in the replay", REPLAY, seen(0, replay=replay(seconds=1.0)), "stop", "a replayed answer takes 1.000 s"),
@@ -128,10 +131,16 @@ def test_rollout__weights_must_rise() -> None:
 
 counts = st.integers(0, 2000)
 tracks = st.builds(
-    lambda requests, share, p99: TrackMetrics(requests=requests, failed=int(requests * share), p99=p99 if requests else None),
+    lambda requests, share, p99, proven: TrackMetrics(
+        requests=requests,
+        failed=int(requests * share),
+        p99=p99 if requests else None,
+        p99_at_least=p99 * proven if requests and p99 is not None else None,
+    ),
     counts,
     st.sampled_from([0.0, 0.0, 0.005, 0.02, 0.5, 1.0]),
     st.one_of(st.none(), st.sampled_from([0.01, 0.09, 0.3, 2.0])),
+    st.sampled_from([0.1, 0.9, 1.0]),
 )
 maybe_metrics = st.none() | st.builds(lambda stable, canary: {"stable": stable, "canary": canary}, tracks, tracks)
 maybe_shadow = st.none() | st.builds(
@@ -204,6 +213,21 @@ def test_judge_step__more_failures_never_help(step: Step, known: StepEvidence, m
     harmed = known.model_copy(update={"metrics": known.metrics.model_copy(update={"canary": worse})})
     if canary.p99 is not None and judge_step(step, harmed, plan(), RULES).decision == "go":
         assert judge_step(step, known, plan(), RULES).decision != "stop"
+
+
+@given(evidences, st.sampled_from([None, 1.0, 3.0, 10.0]))
+@SETTINGS
+def test_judge_step__slower_or_less_certain_answers_never_help(known: StepEvidence, slower: float | None) -> None:
+    if known.metrics is None or known.metrics.canary.p99 is None or known.metrics.canary.p99_at_least is None:
+        return
+    canary = known.metrics.canary
+    told = (
+        {"p99_at_least": None} if slower is None else {"p99": canary.p99 * slower, "p99_at_least": canary.p99_at_least * slower}
+    )
+    harmed = known.model_copy(update={"metrics": known.metrics.model_copy(update={"canary": canary.model_copy(update=told)})})
+
+    if judge_step(FIVE, harmed, plan(), RULES).decision == "go":
+        assert judge_step(FIVE, known, plan(), RULES).decision == "go"
 
 
 def test_judge_step__looking_often_finds_no_success_earlier() -> None:

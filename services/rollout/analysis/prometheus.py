@@ -1,11 +1,13 @@
 """What callers met on each track, read from Prometheus; what it cannot tell is None, never nought."""
 
 import logging
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
+from scipy.special import bdtrik  # type: ignore[import-untyped]
 
 from model_code.rollout_evidence import ServingMetrics, TrackMetrics
 
@@ -15,6 +17,7 @@ MOST_BYTES = 32 << 20
 ROUTES = "predict|forecast|infer|batch"
 TRACKS = ("stable", "canary")
 QUANTILE = 0.99
+CHANCE = 0.01  # that the p99 is said to be at least something, and is less
 REQUESTS, BUCKETS, READY = "evenkeel_service_requests_total", "evenkeel_service_latency_seconds_bucket", "evenkeel_service_ready"
 logger = logging.getLogger("evenkeel.rollout")
 
@@ -115,11 +118,29 @@ class Prometheus:
 def _track(track: str, requests: Sequence[_Series], buckets: Sequence[_Series], since: float) -> TrackMetrics:
     mine = [each for each in requests if each.metric.get("track") == track]
     grown = [(each.metric.get("status", ""), each.increase(since)) for each in mine]
+    took = _cumulated((each for each in buckets if each.metric.get("track") == track), since)
+    proven = proven_share(round(max(took.values(), default=0.0)))
     return TrackMetrics(
         requests=round(sum(count for _, count in grown)),
         failed=round(sum(count for status, count in grown if not status.startswith(("2", "3")))),
-        p99=quantile(_cumulated((each for each in buckets if each.metric.get("track") == track), since), QUANTILE),
+        p99=quantile(took, QUANTILE),
+        p99_at_least=None if proven is None else quantile(took, proven),
     )
+
+
+def proven_share(answers: int) -> float | None:
+    """The share of so many answers whose slowest took no longer than the p99 of all to come, but for one chance in a hundred.
+
+    How many of them take at most that p99 is binomial; the order statistic is the usual distribution-free limit of a quantile.
+    None without answers.
+
+    Example:
+        >>> proven_share(100), proven_share(0)
+        (0.96, None)
+    """
+    if answers < 1:
+        return None
+    return float(math.floor(bdtrik(CHANCE, answers, QUANTILE)) + 1) / answers
 
 
 def _cumulated(buckets: Iterable[_Series], since: float) -> dict[float, float]:
