@@ -16,6 +16,7 @@ from model_code.settings import Settings
 AWAITED = "SCHEDULED"  # by a worker, which may never come
 UNFINISHED = [AWAITED, "PENDING", "RUNNING", "PAUSED", "CANCELLING"]
 MOST_RUNS = 50
+SOON = timedelta(minutes=1)  # as much may the clocks of bridge and Prefect differ
 TIMEOUT_SECONDS = 5.0
 
 
@@ -77,18 +78,23 @@ class PrefectApi:
     def looks_under_way(self, flows: Sequence[str], usecase: str, since: timedelta) -> frozenset[str]:
         """States of the runs of these flows for that use case that wait or are at work, by Prefect's types; none: nobody is at it.
 
-        One that began before `since` counts for dead, unless it waits for a person: that ends by itself.
+        One that began before `since` counts for dead, unless it waits for a person: that ends by itself. One that is scheduled
+        for later, as a deployment with a schedule has many, is none yet.
 
         Raises:
             PrefectUnavailable: Not reached.
         """
+        now = datetime.now(UTC)
         wanted = {
             "flows": {"name": {"any_": list(flows)}},
-            "flow_runs": {"state": {"type": {"any_": UNFINISHED}}},
+            "flow_runs": {
+                "state": {"type": {"any_": UNFINISHED}},
+                "expected_start_time": {"before_": (now + SOON).isoformat()},
+            },
             "sort": "EXPECTED_START_TIME_DESC",
             "limit": MOST_RUNS,
         }
-        dead = datetime.now(UTC) - since
+        dead = now - since
         runs = [run for run in self._post("/flow_runs/filter", wanted).json() if _usecase(run) == usecase]
         alive = [
             run for run in runs if run["state_type"] == "PAUSED" or datetime.fromisoformat(run["expected_start_time"]) > dead
