@@ -101,8 +101,17 @@ class Cluster:
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
     def rolled_out(self, release: str) -> None:
-        """Wait until every pod is of the latest revision and ready."""
+        """Wait until every pod is of the latest revision and ready, also when one was deleted a moment ago."""
         self.kubectl("rollout", "status", f"deployment/{release}", f"--timeout={WAIT_SECONDS:.0f}s")
+        # The Deployment's status, which that reads, hears of a deleted pod later than the list of pods does.
+        until(lambda: self._is_complete(release), "the pods that are wanted")
+
+    def _is_complete(self, release: str) -> bool:
+        spec = json.loads(self.kubectl("get", "deployment", release, "-o", "json"))["spec"]
+        labels = ",".join(f"{name}={value}" for name, value in spec["selector"]["matchLabels"].items())
+        found = json.loads(self.kubectl("get", "pods", "-l", labels, "-o", "json"))["items"]
+        staying = [pod for pod in found if "deletionTimestamp" not in pod["metadata"] and pod["status"]["phase"] != "Failed"]
+        return len(staying) == spec["replicas"] and all(_is_ready(pod) for pod in staying)
 
     def python(self, pod: str, code: str) -> str:
         """What a Python program prints in a pod."""
@@ -128,6 +137,11 @@ class Cluster:
         if done.returncode:
             raise AssertionError(f"{' '.join(command)}: {done.stderr}{done.stdout}")
         return done.stdout
+
+
+def _is_ready(pod: dict[str, Any]) -> bool:
+    conditions = pod["status"].get("conditions", [])
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
 def until(holds: Callable[[], object], what: str, seconds: float = WAIT_SECONDS) -> float:

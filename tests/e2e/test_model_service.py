@@ -54,7 +54,7 @@ def test_pointer__changes_the_model_of_every_pod_and_of_pods_to_come(service: In
     before = set(service.pods())
     service.cluster.kubectl("delete", "pod", sorted(before)[0], "--wait=false")
     service.cluster.rolled_out(service.name)
-    until(lambda: set(service.pods()) - before, "a new pod")
+    assert set(service.pods()) - before, "a new pod"
     for pod in service.pods():
         assert service.model_of(pod)["bundle"] == second
 
