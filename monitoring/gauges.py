@@ -4,13 +4,18 @@ import json
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
 from model_code import sql
 from model_code.errors import ConfigurationError
 from model_code.metrics import BY_NAME
+
+SUCCESS = "evenkeel_flow_last_success_timestamp_seconds"
+FAILURE = "evenkeel_flow_last_failure_timestamp_seconds"
+OF_FLOWS = (SUCCESS, FAILURE)
+CLOCKS_DIFFER = timedelta(hours=1)  # at most, between two machines whose clocks are right enough
 
 TABLE = sa.Table(
     "gauges",
@@ -86,7 +91,7 @@ class GaugeStore:
             flow: Its name.
             at: Wall clock (aware).
         """
-        self._record("evenkeel_flow_last_success_timestamp_seconds", usecase, flow, at)
+        self._record(SUCCESS, usecase, flow, at)
 
     def record_failure(self, usecase: str, flow: str, at: datetime) -> None:
         """Keep when a flow last failed or crashed.
@@ -96,16 +101,23 @@ class GaugeStore:
             flow: Its name.
             at: Wall clock (aware).
         """
-        self._record("evenkeel_flow_last_failure_timestamp_seconds", usecase, flow, at)
+        self._record(FAILURE, usecase, flow, at)
 
     def _record(self, name: str, usecase: str, flow: str, at: datetime) -> None:
-        """The later moment stays."""
+        """The later moment stays; one that lies ahead of this one by more than `CLOCKS_DIFFER` was told by a clock that was wrong."""
         seconds = at.astimezone(UTC).timestamp()
+        ahead = sa.and_(
+            TABLE.c.usecase == usecase,
+            TABLE.c.name.in_(OF_FLOWS),
+            TABLE.c.labels == _key({"flow": flow}),
+            TABLE.c.value > seconds + CLOCKS_DIFFER.total_seconds(),
+        )
         new = sql.insert(self._engine, TABLE).values(
             usecase=usecase, name=name, labels=_key({"flow": flow}), value=seconds, at=at
         )
         later = {"value": new.excluded.value, "at": new.excluded.at}
         with sql.transaction(self._engine) as connection:
+            connection.execute(sa.update(TABLE).where(ahead).values(value=seconds - 1.0, at=at))  # it came before this
             connection.execute(
                 new.on_conflict_do_update(
                     index_elements=list(TABLE.primary_key), set_=later, where=TABLE.c.value < new.excluded.value

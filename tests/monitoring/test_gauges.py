@@ -68,6 +68,17 @@ def test_record_success__never_goes_back(store: GaugeStore) -> None:
     assert gauge.labels == {"flow": "refresh"}
 
 
+@pytest.mark.parametrize("wrong", ["record_success", "record_failure"])
+@pytest.mark.parametrize("right", ["record_success", "record_failure"])
+def test_record__a_clock_that_was_far_ahead_hides_nothing_that_comes_after(store: GaugeStore, wrong: str, right: str) -> None:
+    getattr(store, wrong)("demand", "monitor", NOW + timedelta(days=365))
+
+    getattr(store, right)("demand", "monitor", NOW)
+
+    latest = max(store.read(), key=lambda gauge: gauge.value)
+    assert (latest.name, latest.value) == (f"evenkeel_flow_last_{right[7:]}_timestamp_seconds", NOW.timestamp())
+
+
 def test_write__a_metric_that_is_told_in_full_and_has_no_value_is_gone(store: GaugeStore) -> None:
     store.write("demand", [Gauge("demand", "evenkeel_loss_ratio", 3.0, {"series": "VIC"})], NOW)
     store.write("demand", [Gauge("demand", "evenkeel_quarantined_share", 0.0)], NOW, whole={"evenkeel_loss_ratio"})
