@@ -51,7 +51,7 @@ class GaugeStore:
         sql.create_table(engine, TABLE)
 
     def write(self, usecase: str, gauges: Iterable[Gauge], at: datetime, *, whole: Collection[str] = ()) -> int:
-        """Replace the values of every metric named; those not named stay. One transaction.
+        """Replace the values of every metric named; those not named stay. One transaction, and one writer of a use case at a time.
 
         A value that is no number (NaN, infinity) is left out, so that its series is absent instead of wrong.
 
@@ -66,7 +66,7 @@ class GaugeStore:
 
         Raises:
             ConfigurationError: A metric or label that is not in the catalogue, or another use case.
-            StoreError: The database cannot be written.
+            StoreError: The database cannot be written, or another run takes too long to write.
         """
         given = list(gauges)
         for gauge in given:
@@ -77,7 +77,8 @@ class GaugeStore:
             if math.isfinite(gauge.value)
         ]
         names = sorted({*whole, *(gauge.name for gauge in given)})
-        with sql.transaction(self._engine) as connection:
+        # Alone: what another one is inserting cannot be deleted yet, and would be there twice.
+        with sql.exclusive(self._engine, f"gauges-{usecase}"), sql.transaction(self._engine) as connection:
             connection.execute(sa.delete(TABLE).where(TABLE.c.usecase == usecase, TABLE.c.name.in_(names)))
             if rows:
                 connection.execute(sa.insert(TABLE), rows)

@@ -1,9 +1,11 @@
 """Gauges in a real SQLite file."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from model_code import sql
 from model_code.errors import ConfigurationError
@@ -57,6 +59,16 @@ def test_write__refuses_a_gauge_of_another_use_case(store: GaugeStore) -> None:
 def test_write__a_value_that_is_no_number_is_absent(store: GaugeStore) -> None:
     store.write("demand", [coverage("A", float("nan")), coverage("B", float("inf")), coverage("C", 0.9)], NOW)
     assert store.read() == [coverage("C", 0.9)]
+
+
+def test_write__two_runs_at_once_leave_the_whole_of_one(engine: sa.Engine) -> None:
+    store, told = GaugeStore(engine), [[coverage(name, value) for name in "ABCDEFGH"] for value in (0.8, 0.9)]
+
+    with ThreadPoolExecutor(2) as pool:
+        written = list(pool.map(lambda turn: store.write("demand", told[turn % 2], NOW), range(60)))
+
+    assert written == [8] * 60
+    assert store.read() in told
 
 
 def test_record_success__never_goes_back(store: GaugeStore) -> None:
