@@ -47,8 +47,10 @@ def quality(scored: pd.DataFrame, task: Task, *, seed: int, max_rows: int = MAX_
     chosen = engine.sample(rows, max_rows, seed)
     if task == "classification" and chosen["truth"].nunique() < 2:
         return Quality({}, len(chosen))  # one class only: nothing tells good from bad
-    taken = engine.snapshot(lambda: _metrics(task), prepared(chosen, task), None, definition(task))
     names = CLASSIFICATION if task == "classification" else REGRESSION
+    if task == "forecast" and not chosen["truth"].any():
+        chosen, names = _moved(chosen), {kind: name for kind, name in names.items() if kind != "MAPE"}
+    taken = engine.snapshot(lambda: _metrics(task), prepared(chosen, task), None, definition(task))
     found = {names[kind]: _number(value) for kind, _, value in engine.values(taken) if kind in names}
     return Quality({name: value for name, value in found.items() if math.isfinite(value)}, len(chosen))
 
@@ -68,6 +70,11 @@ def answered(scored: pd.DataFrame) -> pd.DataFrame:
 def prepared(rows: pd.DataFrame, task: Task) -> pd.DataFrame:
     """As Evidently wants them: classes are whole numbers."""
     return rows.astype({"truth": int}) if task == "classification" else rows
+
+
+def _moved(rows: pd.DataFrame) -> pd.DataFrame:
+    """Truth and value moved by the same amount: Evidently breaks where no truth has a share, and no other measure changes."""
+    return rows + (float(rows["value"].abs().replace(math.inf, math.nan).max()) or 1.0)
 
 
 def definition(task: Task) -> dict[str, Any]:

@@ -74,6 +74,14 @@ def test_quality__of_a_forecast_is_in_the_targets_unit() -> None:
     assert set(found.values) == {"mae", "rmse", "mean_error", "mape", "r2"}
 
 
+def test_quality__of_truth_that_is_zero_throughout_has_no_share_of_it() -> None:
+    scored = forecasts(300).assign(truth=0.0)
+    found = quality(scored, "forecast", seed=1)
+    assert found.values["mae"] == pytest.approx(scored["value"].abs().mean())
+    assert found.values["mean_error"] == pytest.approx(scored["value"].mean())
+    assert set(found.values) == {"mae", "rmse", "mean_error", "r2"}
+
+
 def test_quality__of_a_classification() -> None:
     scored = labels(800)
     found = quality(scored, "classification", seed=1)
