@@ -62,16 +62,18 @@ class Archive:
             _write(self.folder / record.usecase / f"{record.stamp}.json", record.model_dump_json(indent=1))
             self._index(record.usecase)
 
-    def prune(self, usecase: str, *, keep: int, max_age: timedelta, now: datetime) -> int:
+    def prune(self, usecase: str, *, keep: int, max_age: timedelta, now: datetime, made: str = "") -> int:
         """Remove the oldest reports; the newest always stays. Returns how many went.
 
         Args:
             keep: Most reports that stay.
             max_age: Of the moment that a report judges, before `now`.
+            made: Stamp of one that was made just now: it stays until the next time, however old the moment that it judges.
         """
         with self._alone():
             records = self.records(usecase)
-            gone = [record for place, record in enumerate(records) if place and (place >= keep or record.at < now - max_age)]
+            old = [record for place, record in enumerate(records) if place and (place >= keep or record.at < now - max_age)]
+            gone = [record for record in old if record.stamp != made]
             for record in gone:  # the record first, so that nothing lists what is going
                 (self.folder / usecase / f"{record.stamp}.json").unlink(missing_ok=True)
                 for name in record.pages.values():

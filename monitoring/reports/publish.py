@@ -119,7 +119,7 @@ def report(
     told_above = {kind: f"<body>{banner(kept, kind)}" for kind in pages}
     archive.keep(kept, {names[kind]: page.html.replace("<body>", told_above[kind], 1) for kind, page in pages.items()}, assets)
     rule = place.usecase.spec.report
-    archive.prune(place.usecase.name, keep=rule.keep, max_age=rule.max_age, now=now.to_pydatetime())
+    archive.prune(place.usecase.name, keep=rule.keep, max_age=rule.max_age, now=now.to_pydatetime(), made=kept.stamp)
     return kept
 
 

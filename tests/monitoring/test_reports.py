@@ -1,5 +1,6 @@
 """Reports of a small real use case: bundle, predictions, truth, Evidently, pages on disk."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -293,6 +294,26 @@ def test_report__the_same_moment_again_is_the_same_report(place: Installation, c
     first, second = (shown(without_pages(place), calm, CALM, asked=True) for _ in range(2))
     assert first == second
     assert publish.archive_of(place.settings).records(NAME) == [first]
+
+
+def test_report__asked_about_a_moment_before_all_that_are_kept_stays_until_the_next(place: Installation, calm: Findings) -> None:
+    empty_archive(place)
+    archive = publish.archive_of(place.settings)
+    first = shown(without_pages(place), calm, CALM)
+    assert first is not None
+    later = [
+        first.model_copy(update={"at": first.at + timedelta(days=day)}) for day in range(1, place.usecase.spec.report.keep + 2)
+    ]
+    for each in later:
+        archive.keep(each, {}, {})
+
+    asked = shown(without_pages(place), calm, CALM, asked=True)
+
+    assert asked in archive.records(NAME)
+    newest = replace(calm, at=pd.Timestamp(later[-1].at))
+    shown(without_pages(place), newest, newest.at, asked=True)
+    assert len(archive.records(NAME)) == place.usecase.spec.report.keep
+    assert asked not in archive.records(NAME)
 
 
 def test_report__on_a_breach_once_a_day(place: Installation, bad: Findings) -> None:
