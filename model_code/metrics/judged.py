@@ -1,7 +1,7 @@
 """How the champion does: what the policy judges, and what it makes of it."""
 
 from model_code.metrics.metric import Alert, Metric
-from model_code.metrics.promql import CHAMPION, SCORED, above, at_least, below
+from model_code.metrics.promql import CHAMPION, MONITOR_SUCCESS, READ, SCORED, above, at_least, below
 
 SERIES = ("usecase", "series")
 SLICE = ("usecase", "dimension", "value")
@@ -212,6 +212,6 @@ METRICS = (
         "1",
         "Always 1; the label tells the champion's version.",
         ("usecase", "version"),
-        expected='evenkeel_flow_last_success_timestamp_seconds{flow="monitor"}',
+        expected=f"{MONITOR_SUCCESS} and on (job, instance) {READ}",  # of a database that is away, EvenkeelExporterStale tells
     ),
 )

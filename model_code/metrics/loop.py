@@ -3,9 +3,8 @@
 from functools import partial
 
 from model_code.metrics.metric import Alert, Metric
-from model_code.metrics.promql import CHAMPION, EXPORTER_JOB, above, down, older
+from model_code.metrics.promql import CHAMPION, EXPORTER_JOB, MONITOR_SUCCESS, above, down, older
 
-MONITOR_SUCCESS = 'evenkeel_flow_last_success_timestamp_seconds{flow="monitor"}'
 REPORTED = 'evenkeel_metric_written_timestamp_seconds{metric="evenkeel_evidently_drifted_share"}'
 UNREPORTED = f"({above('evenkeel_release_age_seconds', 'max_report_age_seconds')}) unless on (usecase) {REPORTED}"
 FLOW = ("usecase", "flow")

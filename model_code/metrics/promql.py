@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 CHAMPION = "evenkeel_champion_info"
 SCORED = "evenkeel_truth_age_seconds"
+MONITOR_SUCCESS = 'evenkeel_flow_last_success_timestamp_seconds{flow="monitor"}'
+READ = "evenkeel_exporter_dropped_series"  # an exporter that cannot read its database does not tell it, but goes on telling successes
 EXPORTER_JOB = "evenkeel-exporter"
 SERVICE_JOB = "evenkeel-service"
 BRIDGE_JOB = "evenkeel-bridge"

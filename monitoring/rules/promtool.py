@@ -5,7 +5,7 @@ from typing import Any
 
 from model_code.metrics import ALERTS, BY_NAME, CATALOGUE, Alert, Metric
 from model_code.metrics.promql import BRIDGE_JOB, CHAMPION, EXPORTER_JOB, SERVICE_JOB
-from monitoring.rules.cases import CASES, GONE, LATER, Case, Change
+from monitoring.rules.cases import CASES, GONE, LATER, STOPPED, Case, Change
 from monitoring.rules.ruleset import MISSING, alert_rule, alerts, missing, missing_summary, ruleset
 from monitoring.rules.watchdog import WATCHDOG, watchdog_rule
 from monitoring.rules.wording import filled
@@ -14,6 +14,7 @@ from monitoring.rules.world import END, INSTANCES, TURN, USECASE, Series, flat, 
 EVALUATED = "2m"  # every rule, in every test: as seldom as shows what must be shown
 BEFORE, AFTER = f"{TURN}m", f"{END}m"
 DOWN = {EXPORTER_JOB: "EvenkeelExporterDown", SERVICE_JOB: "EvenkeelServiceDown", BRIDGE_JOB: "EvenkeelBridgeDown"}
+UNREAD = ("evenkeel_flow_last_success_timestamp_seconds", "evenkeel_exporter_last_read_timestamp_seconds")
 Test = dict[str, Any]
 
 
@@ -23,7 +24,7 @@ def rule_tests(rule_file: str) -> dict[str, Any]:
     Args:
         rule_file: Path of the rules, as seen from the tests.
     """
-    made = [silent("while all is well", healthy()), *_firing(), *_vanishing(), _watchdog()]
+    made = [silent("while all is well", healthy()), *_firing(), *_vanishing(), _unread(), _watchdog()]
     return file_of(rule_file, made)
 
 
@@ -80,6 +81,16 @@ def _vanishing() -> Iterator[Test]:
         alert = ALERTS[down]
         fires = {"eval_time": AFTER, "alertname": down, "exp_alerts": [_alert(alert, _owner(down), case)]}
         yield _test(f"everything of {job} vanishes", series, [fires])
+
+
+def _unread() -> Test:
+    """An exporter whose database is away tells what was true without it: one alert says so, and none what it cannot tell."""
+    exported = {series.metric for series in healthy() if job_of_series(series) == EXPORTER_JOB}
+    gone = [Change(metric, GONE) for metric in exported - {"up", *UNREAD}]
+    series = _changed([*gone, *(Change(metric, STOPPED) for metric in UNREAD)])
+    told = _alert(ALERTS["EvenkeelExporterStale"], _owner("EvenkeelExporterStale"), CASES["EvenkeelExporterStale"])
+    fires = {"eval_time": AFTER, "alertname": "EvenkeelExporterStale", "exp_alerts": [told]}
+    return _test("the exporter's database is away", series, [fires, {"eval_time": AFTER, "alertname": MISSING, "exp_alerts": []}])
 
 
 def _watchdog() -> Test:
