@@ -32,8 +32,8 @@ class WatchSettings(SettingsGroup):
     scrape_seconds: float = Field(
         15.0,
         ge=1,
-        le=300,
-        description="Seconds between two scrapes, and two looks at the rules; waits of alerts follow from it. Default: Prometheus' usual pace; drills take 1.",
+        le=60,
+        description="Seconds between two scrapes, and two looks at the rules; waits of alerts follow from it. At most a minute: some rules look back five. Default: Prometheus' usual pace; drills take 1.",
     )
     runbooks_url: str = Field(
         "",

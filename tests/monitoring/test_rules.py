@@ -1,5 +1,6 @@
 """The rules follow from the catalogue, do what their tests say, and are complete: nothing goes wrong in silence."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -7,10 +8,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from annotated_types import Le
 
 from model_code.metrics import ALERTS, BY_NAME, CATALOGUE, Alert, Metric
 from model_code.metrics.labels import LABELS
 from model_code.metrics.thresholds import THRESHOLDS
+from model_code.watch_settings import WatchSettings
 from monitoring.grafana.boards import BOARDS
 from monitoring.rules.cases import CASES
 from monitoring.rules.files import RULES, cases_text, rules_text, written
@@ -41,6 +44,46 @@ def test_rules__fire_when_they_should_and_never_fall_silent(tmp_path: Path) -> N
     tests.write_text(cases_text())
     tested = promtool("test", "rules", str(tests))
     assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+def slowest_pace() -> int:
+    bounds = WatchSettings.model_fields["scrape_seconds"].metadata
+    (most,) = (bound.le for bound in bounds if isinstance(bound, Le))
+    return int(str(most))
+
+
+def test_rules__hold_at_the_slowest_pace_that_may_be_set(tmp_path: Path) -> None:
+    pace = slowest_pace()
+    rules, tests, steps = tmp_path / "rules.yaml", tmp_path / "tests.yaml", 3600 // pace
+    rules.write_text(written(ruleset(pace)))
+    exporter = 'job="evenkeel-exporter",instance="exporter:9464"'
+    series = {
+        f"up{{{exporter}}}": f"1+0x{steps}",
+        # Each look at the rules comes just before the next scrape: what was read is as old as it ever is.
+        f"evenkeel_exporter_last_read_timestamp_seconds{{{exporter}}}": f"{1 - pace}+{pace}x{steps}",
+        'evenkeel_service_requests_total{usecase="demand",route="predict",status="500"}': f"0+{pace}x{steps}",
+    }
+    errors = {
+        "exp_labels": {"usecase": "demand", "severity": "page", "owner": "platform"},
+        "exp_annotations": {
+            "summary": "demand: 100% of the requests end in an error of the service",
+            "runbook_url": "monitoring/runbooks/EvenkeelErrorsHigh.md",
+        },
+    }
+    expected = {"EvenkeelExporterStale": [], "EvenkeelErrorsHigh": [errors]}
+    made = {
+        "interval": f"{pace}s",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "alert_rule_test": [{"eval_time": "58m", "alertname": name, "exp_alerts": each} for name, each in expected.items()],
+    }
+    tests.write_text(written(file_of(str(rules), [made]) | {"evaluation_interval": f"{pace}s"}))
+    tested = promtool("test", "rules", str(tests))
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+def test_rules__the_platforms_chart_allows_no_slower_pace() -> None:
+    schema = json.loads((Path(__file__).parents[2] / "helm/platform/values.schema.json").read_text())
+    assert schema["properties"]["monitoring"]["properties"]["scrapeSeconds"]["maximum"] == slowest_pace()
 
 
 def test_rules__a_rule_that_is_turned_around_fails_its_tests(tmp_path: Path) -> None:
