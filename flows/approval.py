@@ -84,10 +84,9 @@ def note_of(proposal: Proposal, answer: Answer, actor: str, at: datetime) -> Ent
 
 
 def pause_key(proposal: Proposal) -> str:
-    """Of the question: a run that asks again about the same entities takes up the answer; about others it asks anew."""
-    scope = proposal.evidence.get("scope") or ()
-    about = f"-{hashlib.sha256(repr([*scope]).encode()).hexdigest()[:12]}" if scope else ""
-    return f"approve-{proposal.action}{about}"
+    """Of the question: a run that asks again about the same versions and entities takes up the answer; about others it asks anew."""
+    about = [proposal.from_version, proposal.to_version, *(proposal.evidence.get("scope") or ())]
+    return f"approve-{proposal.action}-{hashlib.sha256(repr(about).encode()).hexdigest()[:12]}"
 
 
 def _told(proposal: Proposal) -> str:

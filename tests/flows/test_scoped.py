@@ -161,6 +161,14 @@ def test_pause_key__what_was_answered_about_one_place_is_no_answer_about_another
     assert len({key(), key("north"), key("south"), key("north", "south")}) == 4
 
 
+def test_pause_key__what_was_answered_about_one_version_is_no_answer_about_another() -> None:
+    def key(champion: str, other: str | None) -> str:
+        return pause_key(Proposal(NAME, "retrain", champion, other, (), {"scope": []}, timedelta(hours=1)))
+
+    assert key("2", "3") == key("2", "3")
+    assert len({key("2", "3"), key("2", "4"), key("4", "3"), key("2", None)}) == 4
+
+
 def test_retrain__of_one_place_changes_it_alone(moved_north: Installation) -> None:
     now = moved_north.present(SHIFTED)
     seen = judgement.look(moved_north, now)
