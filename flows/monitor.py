@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pandas as pd
 from prefect import flow, get_run_logger
 
 from flows import artifacts
@@ -18,6 +19,7 @@ from monitoring import judgement
 from monitoring.gauges import Gauge, GaugeStore
 from monitoring.notes import note, note_outcome
 from monitoring.readings import readings
+from monitoring.reports.findings import Findings
 from monitoring.reports.publish import links
 from monitoring.yardsticks import EVERY_RUN, level_thresholds, yardsticks
 
@@ -27,10 +29,7 @@ def monitor(params: MonitorParams) -> dict[str, Any]:
     """Judge the use case as known now; exported gauges, a ledger note, and an event where the verdict is not to hold."""
     looked_at = datetime.now(UTC)
     place = Installation.open(params.usecase)
-    now = place.present(params.now)
-    found = find_if_due(place, now)
-    drift, breach = (None, None) if found is None else (found.drift, found.breach)
-    seen = judgement.look(place, now, drift, evidently_breach=breach)
+    now, found, seen = look_at(place, params.now)
     logs.bind(version=seen.evidence.champion)
     place.ledger.append(note(params.usecase, seen, now.to_pydatetime()))
     outcome = note_outcome(place, seen, now.to_pydatetime())
@@ -53,6 +52,24 @@ def monitor(params: MonitorParams) -> dict[str, Any]:
         "report": None if kept is None else dict(links(kept, place.settings)),
         "look_again_soon": judgement.restless(seen.evidence, place.usecase.spec.policy),
     }
+
+
+def look_at(place: Installation, asked: datetime | None) -> tuple[pd.Timestamp, Findings | None, judgement.Judgement]:
+    """The moment, the findings of a report that is due, and the judgement; once more where another run was quicker meanwhile.
+
+    Args:
+        asked: The moment to judge; None: the present one.
+    """
+    now, found, seen = _look(place, asked)
+    overtaken = not seen.evidence.series and not seen.verdict.side_effects
+    return _look(place, asked) if overtaken and asked is None else (now, found, seen)
+
+
+def _look(place: Installation, asked: datetime | None) -> tuple[pd.Timestamp, Findings | None, judgement.Judgement]:
+    now = place.present(asked)
+    found = find_if_due(place, now)
+    drift, breach = (None, None) if found is None else (found.drift, found.breach)
+    return now, found, judgement.look(place, now, drift, evidently_breach=breach)
 
 
 def told(place: Installation, seen: judgement.Judgement, at: datetime) -> list[Gauge]:

@@ -26,6 +26,10 @@ def readings(evidence: Evidence, now: datetime) -> list[Gauge]:
 
 def _of_data(evidence: Evidence, now: datetime) -> Iterator[Gauge]:
     name = evidence.usecase
+    if evidence.champion is not None:
+        yield Gauge(name, "evenkeel_champion_info", 1.0, {"version": evidence.champion})
+    if not evidence.series:  # nothing was gathered, as where clocks disagree: that no fault was seen would be no news
+        return
     newest = evidence.newest_origin
     ages = {"data": evidence.data_age, "prediction": evidence.prediction_age, "truth": None if newest is None else now - newest}
     for kind, age in ages.items():
@@ -35,8 +39,6 @@ def _of_data(evidence: Evidence, now: datetime) -> Iterator[Gauge]:
     faults = Counter[str](fault.kind for fault in evidence.data_faults)
     for fault in FAULTS:
         yield Gauge(name, "evenkeel_data_faults", faults[fault], {"kind": fault})
-    if evidence.champion is not None:
-        yield Gauge(name, "evenkeel_champion_info", 1.0, {"version": evidence.champion})
 
 
 def _of_slices(evidence: Evidence) -> Iterator[Gauge]:

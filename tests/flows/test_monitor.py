@@ -1,12 +1,17 @@
 """The monitor flow on a real server, where the report that is due cannot be made."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
+import pandas as pd
+import pytest
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 
+from flows import monitor
 from model_code.challenger import contents_of, evaluate, register
 from model_code.installation import Installation
+from model_code.ledger import Entry
 from monitoring.gauges import GaugeStore
 from monitoring.reports import publish
 from monitoring.reports.gauges import EVERY_REPORT
@@ -40,3 +45,21 @@ def test_monitor__where_a_due_report_cannot_be_made_judges_and_logs_why(runs: Ru
     assert publish.archive_of(place.settings).newest(NAME, LATER) is None
     assert publish.due(place, place.present(LATER))
     assert not EVERY_REPORT & {gauge.name for gauge in GaugeStore(place.sql).read()}
+
+
+def test_look_at__where_another_run_was_quicker_looks_once_more(
+    stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = stages.copy("answered", tmp_path / "home")
+    moments = [pd.Timestamp(LATER), pd.Timestamp(LATER) + timedelta(seconds=30)]
+    acted = Entry(
+        phase="note", usecase=NAME, action="retrain", actor="t", reason="kept the champion", at=LATER + timedelta(seconds=10)
+    )
+    monkeypatch.setattr(Installation, "present", lambda _place, _asked: moments.pop(0))
+    monkeypatch.setattr("flows.monitor.find_if_due", lambda _place, _now: place.ledger.append(acted) and None)
+
+    now, _, seen = monitor.look_at(place, None)
+
+    assert (now, moments) == (pd.Timestamp(LATER) + timedelta(seconds=30), [])
+    assert [series.name for series in seen.evidence.series] == ["north", "south"]
+    assert "quicker" not in seen.verdict.reasons[0]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from model_code import sql
-from model_code.evidence import SeriesEvidence
+from model_code.evidence import Evidence, SeriesEvidence
 from model_code.metrics import CATALOGUE
 from model_code.policy import decide
 from model_code.settings import Settings
@@ -69,3 +69,8 @@ def test_readings__what_is_not_known_is_absent() -> None:
         "evenkeel_data_faults",
         "evenkeel_champion_info",
     }
+
+
+def test_readings__where_nothing_was_gathered_the_data_are_not_called_sound() -> None:
+    names = {gauge.name for gauge in readings(Evidence(usecase="demand", at=NOW, champion="2"), NOW)}
+    assert names == {"evenkeel_champion_info"}
