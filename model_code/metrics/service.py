@@ -3,7 +3,7 @@
 from functools import partial
 
 from model_code.metrics.metric import Alert, Metric
-from model_code.metrics.promql import SERVICE_JOB, down
+from model_code.metrics.promql import SERVICE_JOB
 
 LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 ERROR_SHARE = "usecase:evenkeel_service_errors:share5m"
@@ -11,6 +11,11 @@ ERRORS = 'sum by (usecase) (increase(evenkeel_service_requests_total{status=~"5.
 FEW = 3  # failed requests in five minutes: one of the two that a quiet service gets is no share to wake anybody for
 LATENCY_P99 = "usecase_route:evenkeel_service_latency_seconds:p99_5m"
 INSTANCE = ("usecase", "instance")
+# Of each service by itself, where the scrape tells which it is, as on a cluster; a canary that is down takes nobody's answers away.
+DOWN = (
+    f'max by (job, service) (up{{job="{SERVICE_JOB}", track!~"canary|shadow"}}) == 0 '
+    f'or absent(up{{job="{SERVICE_JOB}", track!~"canary|shadow"}})'
+)
 _told = partial(Metric, source="service", owner="platform")
 METRICS = (
     _told(
@@ -71,8 +76,8 @@ METRICS = (
             Alert(
                 "EvenkeelServiceDown",
                 "page",
-                down(SERVICE_JOB),
-                "no model service answers",
+                DOWN,
+                "a model service does not answer",
                 scrapes=4,
                 labels=("job",),
             ),

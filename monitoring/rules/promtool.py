@@ -24,7 +24,7 @@ def rule_tests(rule_file: str) -> dict[str, Any]:
     Args:
         rule_file: Path of the rules, as seen from the tests.
     """
-    made = [silent("while all is well", healthy()), *_firing(), *_vanishing(), _unread(), _watchdog()]
+    made = [silent("while all is well", healthy()), *_firing(), *_vanishing(), _unread(), _one_of_two(), _watchdog()]
     return file_of(rule_file, made)
 
 
@@ -91,6 +91,17 @@ def _unread() -> Test:
     told = _alert(ALERTS["EvenkeelExporterStale"], _owner("EvenkeelExporterStale"), CASES["EvenkeelExporterStale"])
     fires = {"eval_time": AFTER, "alertname": "EvenkeelExporterStale", "exp_alerts": [told]}
     return _test("the exporter's database is away", series, [fires, {"eval_time": AFTER, "alertname": MISSING, "exp_alerts": []}])
+
+
+def _one_of_two() -> Test:
+    """A service that does not answer is told of though another one does; its canary alone is none."""
+    another = {"job": SERVICE_JOB, "service": "another"}
+    pods = [Series("up", {**another, "instance": f"pod-{number}"}, f"1+0x{TURN} {flat(0, LATER)}") for number in (1, 2)]
+    canary = Series("up", {"job": SERVICE_JOB, "service": "third-canary", "track": "canary", "instance": "pod-3"}, flat(0))
+    alert = ALERTS[DOWN[SERVICE_JOB]]
+    fires = [_alert(alert, _owner(alert.name), Case((), another, 0))]
+    expected = [{"eval_time": when, "alertname": alert.name, "exp_alerts": each} for when, each in ((BEFORE, []), (AFTER, fires))]
+    return _test("one of two services is down", [*healthy(), *pods, canary], expected)
 
 
 def _watchdog() -> Test:
