@@ -53,7 +53,7 @@ class StoredMetrics(Collector):
         """One family for each metric that is served, with what is known now."""
         try:
             found = self._read()
-        except EvenkeelError:
+        except (EvenkeelError, sa.exc.SQLAlchemyError):  # the latter where PostgreSQL lacks a table or a right
             LOG.exception("scrape without values: the database could not be read")
             yield from _families([*self._successes, (LAST_READ, (), self._last_read)], (SUCCESS, LAST_READ)).values()
             return

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -147,6 +148,25 @@ def test_exporter__a_database_that_fails_leaves_the_last_read_and_the_last_succe
         ("evenkeel_exporter_last_read_timestamp_seconds", ()): 100.0,
         ("evenkeel_flow_last_success_timestamp_seconds", ("demand", "monitor")): NOW.timestamp(),
     }
+
+
+def test_exporter__whose_tables_are_gone_goes_on_until_somebody_puts_them_back(engine: sa.Engine) -> None:
+    GaugeStore(engine).record_success("demand", "monitor", NOW)
+    registry = CollectorRegistry()
+    registry.register(StoredMetrics(engine, clock=lambda: 100.0))
+    before = samples(generate_latest(registry).decode())
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE gauges RENAME TO elsewhere")
+
+    away = samples(generate_latest(registry).decode())
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO gauges")
+
+    assert away == {
+        ("evenkeel_exporter_last_read_timestamp_seconds", ()): 100.0,
+        ("evenkeel_flow_last_success_timestamp_seconds", ("demand", "monitor")): NOW.timestamp(),
+    }
+    assert samples(generate_latest(registry).decode()) == before
 
 
 def test_exporter__comes_up_before_its_database(tmp_path: Path) -> None:
