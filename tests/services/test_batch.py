@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,7 @@ def test_batch__csv_keeps_texts_as_they_are() -> None:
         ({"id": pa.array([[1]] * 10)}, "422 [id] column 'id' is of type list<"),
         ({"lead": pa.array([0, 1, 2, 0, 1, 2, 3, 0, 0, 0])}, "422 [lead] row 6, column lead: '3' (steps are 0 to 2)"),
         ({"lead": pa.array([0.0] * 9 + [0.5])}, "422 [lead] row 9, column lead: '0.5' (a whole number)"),
+        ({"lead": pa.array([Decimal("1.00000000000000000001")] * 10)}, "422 [lead] column 'lead' has what is no whole number"),
         ({"lead": pa.array([0] * 9 + [None])}, "422 [lead] row 9, column lead: nothing"),
         ({"entity": pa.array(["north"] * 9 + ["nowhere"])}, "422 [entity] row 9, column entity: 'nowhere'"),
         ({"origin": pa.array(["2024-01-01"] * 10)}, "422 [origin] row 0, column origin: '2024-01-01'"),
@@ -196,10 +198,22 @@ def test_batch__wrong_columns_and_values_are_told_with_their_place(kind: FileKin
         ("warm,windy,lead\n1,2,0\n1,2\n", "422 [body] the body is no csv that can be read"),
         ("warm,windy,lead,k\n1,2,0,\udcff\n", "422 [k]"),
         ("w\udcffarm,windy,lead,k\n1,2,0,\udcff\n", "422 [body] the body is no csv that can be read"),
+        ("\ufeff", "422 [warm] no column warm, windy"),
+        ("warm,windy,lead\r1,2,0\r1,2,0\r", "422 [body] the first line is not understood: new-line character"),
+        pytest.param(f"{'k' * 200_000},lead\n1,2\n", "422 [body] the first line is not understood: field larger", id="long-name"),
     ],
 )
 def test_batch__wrong_csv_is_told_with_its_place(text: str, told: str) -> None:
     assert refused(text.encode("utf-8", "surrogateescape"), FileKind.CSV).startswith(told)
+
+
+def test_batch__value_that_the_wanted_kind_cannot_hold_is_refused() -> None:
+    body = packed(rows(seen=pa.array([2**60] * 10, pa.timestamp("s"))), FileKind.ARROW_STREAM)
+
+    told = refused(body, FileKind.ARROW_STREAM, wanted=FileKind.PARQUET)
+
+    assert told.startswith("422 [body] the answer cannot be written as application/vnd.apache.parquet: Integer overflow")
+    assert unpacked(ask(body, FileKind.ARROW_STREAM), FileKind.ARROW_STREAM).num_rows == 10
 
 
 @pytest.mark.parametrize("kind", [FileKind.PARQUET, FileKind.ARROW_STREAM, FileKind.ARROW_FILE])

@@ -232,7 +232,12 @@ def _as(wanted: Any, column: Any, name: str, first_row: int) -> Any:
     except pa.ArrowInvalid:
         pass
     values = numbers(pc.cast(column, pa.float64(), safe=False), np.float64)
-    row = int(np.flatnonzero(~(np.abs(values) < 2**53) | (values != np.floor(values)))[0])
+    wrong = np.flatnonzero(~(np.abs(values) < 2**53) | (values != np.floor(values)))
+    if not len(wrong):  # decimals whose fraction is lost in a float
+        raise WrongField(
+            f"column {_shown(name)} has what is no whole number", field=_short(name), hint="give whole numbers there"
+        )
+    row = int(wrong[0])
     raise wrong_value(name, first_row + row, column[row].as_py(), "a whole number")
 
 

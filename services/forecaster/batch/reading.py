@@ -76,11 +76,23 @@ def _csv(feed: Feed, layout: Layout, limits: BatchLimits, _closing: ExitStack) -
         )
     if len(line) == limits.header_bytes:
         raise BodyTooLarge(f"the first line has more than {len(line)} bytes", field="body", hint="it names the columns")
-    names = next(csv.reader(io.StringIO(line.decode("utf-8-sig"))))
+    names = _names(line.decode("utf-8-sig"))
     check_names(names, layout, limits)
     numbers = set(layout.features)
     types = {name: pa.float64() if name in numbers else pa.int64() if name == LEAD else pa.string() for name in names}
     return pa.schema(types.items()), _csv_batches(feed, types)
+
+
+def _names(line: str) -> list[str]:
+    """The names of the columns in a CSV file's first line."""
+    try:
+        return next(csv.reader(io.StringIO(line)), [])
+    except csv.Error as error:  # a name without end, or lines that end as on an old Macintosh: the file is one line then
+        raise WrongField(
+            f"the first line is not understood: {str(error)[:100]}",
+            field="body",
+            hint="names with commas between them, then a line end",
+        ) from error
 
 
 def _csv_batches(feed: Feed, types: dict[str, Any]) -> Iterator[Any]:

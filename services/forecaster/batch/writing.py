@@ -10,7 +10,7 @@ from services.forecaster.batch.arrays import column
 from services.forecaster.batch.columns import Chunk
 from services.forecaster.batch.limits import BatchLimits
 from services.forecaster.batch.media import FileKind
-from services.forecaster.problems import BodyTooLarge
+from services.forecaster.problems import BodyTooLarge, WrongField
 
 PART_BYTES = 1 << 20
 
@@ -38,6 +38,7 @@ class Output:
 
         Raises:
             BodyTooLarge: The answer has become too large.
+            WrongField: A column of the caller's has a value that this kind of file cannot hold.
         """
         import pyarrow as pa
 
@@ -45,9 +46,17 @@ class Output:
         batch = pa.RecordBatch.from_arrays(
             [*chunk.keys.columns, *answers], names=[*chunk.keys.schema.names, "value", "lower", "upper"]
         )
-        if self._writer is None:
-            self._writer = self._open(batch.schema)
-        self._writer.write_batch(batch)
+        try:
+            if self._writer is None:
+                self._writer = self._open(batch.schema)
+            self._writer.write_batch(batch)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            told = " ".join(str(error).split())[:200]
+            raise WrongField(
+                f"the answer cannot be written as {self._kind}: {told}",
+                field="body",
+                hint="leave the column out, or accept another kind",
+            ) from error
         if self.size > self._most:
             raise BodyTooLarge(f"the answer has more than {self._most} bytes", field="body", hint="send it in several files")
 
