@@ -231,6 +231,38 @@ def test_batch__cut_altered_and_other_files_are_refused(kind: FileKind) -> None:
             ask(bytes(altered), kind)
 
 
+def test_batch__parquet_whose_footer_contradicts_itself_ends_no_process() -> None:
+    code = """
+        import contextlib
+        from model_code.errors import InvalidRequest
+        from services.forecaster.batch import FileKind
+        from tests.services.batch_files import packed
+        from tests.services.test_batch import ask, rows
+        whole = packed(rows(), FileKind.PARQUET)
+        for place in range(len(whole) - 8 - int.from_bytes(whole[-8:-4], "little"), len(whole)):
+            altered = bytearray(whole)
+            altered[place] ^= 1
+            with contextlib.suppress(InvalidRequest):
+                ask(bytes(altered), FileKind.PARQUET)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr[-1_000:]) == (0, "")
+
+
+def test_batch__parquet_footer_that_is_too_large_or_tells_of_too_much_is_refused() -> None:
+    many = packed(rows(), FileKind.PARQUET, row_group_size=1)
+
+    assert refused(many, FileKind.PARQUET, limits=replace(LIMITS, footer_bytes=1_000)).startswith(
+        "413 [body] a Parquet footer of"
+    )
+    assert refused(many, FileKind.PARQUET, limits=replace(LIMITS, pages=59)).startswith(
+        "413 [body] more than 59 parts of columns"
+    )
+    for tail in (b"\xff\xff\xff\x7fPAR1", b"\x00\x00\x00\x00PAR1", b"\x10\x00\x00\x00PAR1", b"\x10\x00\x00\x00PARE"):
+        assert refused(many[:-8] + tail, FileKind.PARQUET).startswith("422 [body] the body is no parquet")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_batch__more_than_is_allowed_is_refused(kind: FileKind) -> None:
     content = packed(rows(), kind)

@@ -16,6 +16,7 @@ class BatchLimits:
         message_bytes: Largest record batch of an Arrow file, which has to be in memory as a whole.
         page_bytes: Most that a page of a Parquet file may unpack to.
         pages: Most pages of a Parquet file.
+        footer_bytes: Largest footer of a Parquet file, in memory as a whole.
         output_bytes: Largest answer.
         keys: Most columns that are no features and come back with the answers.
         key_bytes: Longest text in such a column.
@@ -31,6 +32,7 @@ class BatchLimits:
     message_bytes: int = 256 * MIB
     page_bytes: int = 64 * MIB
     pages: int = 200_000
+    footer_bytes: int = 32 * MIB
     output_bytes: int = 4096 * MIB
     keys: int = 32
     key_bytes: int = 1_000

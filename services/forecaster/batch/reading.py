@@ -13,6 +13,7 @@ from services.forecaster.batch.columns import LEAD, Chunk, Columns, Layout, chec
 from services.forecaster.batch.feed import Feed
 from services.forecaster.batch.limits import BatchLimits
 from services.forecaster.batch.media import FileKind
+from services.forecaster.batch.parquet_footer import places_of
 from services.forecaster.batch.parquet_pages import check_pages
 from services.forecaster.problems import BodyTooLarge, WrongField
 
@@ -135,6 +136,7 @@ def _parquet(feed: Feed, layout: Layout, limits: BatchLimits, closing: ExitStack
     file = closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
     while part := feed.read(COPY_BYTES):
         file.write(part)
+    places = places_of(file, limits)
     file.seek(0)
     looked = parquet.ParquetFile(file, pre_buffer=False)
     metadata, schema = looked.metadata, looked.schema_arrow
@@ -143,7 +145,7 @@ def _parquet(feed: Feed, layout: Layout, limits: BatchLimits, closing: ExitStack
             f"{metadata.num_rows} rows, {limits.rows} are allowed", field="rows", hint="send them in several files"
         )
     check_names(list(schema.names), layout, limits)
-    check_pages(file, metadata, limits)
+    check_pages(file, [looked.schema.column(number).path for number in range(metadata.num_columns)], places, limits)
     # A text that is repeated a million times is read once: as a dictionary, whose longest text is checked.
     texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
     reader = parquet.ParquetFile(file, metadata=metadata, read_dictionary=texts, pre_buffer=False, buffer_size=COLUMN_BYTES)
