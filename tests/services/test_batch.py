@@ -316,6 +316,35 @@ def test_batch__a_row_that_the_bundle_refuses_is_told_by_its_number_in_the_batch
     assert answered["value"].to_pylist() == bundle.predict_rows(matrix, np.zeros(9, np.int64)).value.tolist()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_batch__disk_that_takes_no_more_is_not_told_as_the_callers_mistake(kind: FileKind) -> None:
+    code = f"""
+        import resource, signal
+        import numpy as np, pyarrow as pa
+        from services.forecaster.batch import BatchLimits, FileKind
+        from tests.services.batch_files import packed
+        from tests.services.test_batch import refused
+        kind, many = FileKind({kind.value!r}), np.random.default_rng(1).random(60_000)
+        body = packed(pa.table({{"warm": many, "windy": many, "lead": np.zeros(60_000, np.int64)}}), kind)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+        print(refused(body, kind, limits=BatchLimits()))
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
+
+    assert done.stdout.startswith("503 [None] the batch cannot be put down: File too large"), done.stderr
+
+
+def test_batch__without_a_folder_to_put_it_down_nothing_is_left_running(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+
+    async def left() -> int:
+        with pytest.raises(StoreError, match="cannot be put down"):
+            await answer_batch(parts(packed(rows(), FileKind.CSV)), FileKind.CSV, FileKind.CSV, LAYOUT, adding, LIMITS)
+        return len(asyncio.all_tasks()) - 1
+
+    assert asyncio.run(left()) == 0
+
+
 def test_batch__waits_for_room_where_predictions_are_kept() -> None:
     class Full(StoreError):
         retry_after = 0.01

@@ -58,13 +58,14 @@ async def answer_batch(
 
     Raises:
         InvalidRequest: Something is wrong with the file; the place is named.
+        NoRoom: It, or its answer, cannot be put down.
         EvenkeelError: Whatever `answer` raises.
     """
+    output = Output(wanted, limits)
     feed = Feed(limits.bytes)
     pump = asyncio.create_task(feed.pump(body))
     # A thread for reading and one for writing: neither may wait for the other.
     threads = ThreadPoolExecutor(2, thread_name_prefix="batch")
-    output = Output(wanted, limits)
     try:
         rows = await _run(threads, chunks(given, feed, layout, limits), answer, output, limits)
         size = await _in(threads, output.finish)

@@ -3,7 +3,6 @@
 import csv
 import io
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -15,6 +14,7 @@ from services.forecaster.batch.limits import BatchLimits
 from services.forecaster.batch.media import FileKind
 from services.forecaster.batch.parquet_footer import places_of
 from services.forecaster.batch.parquet_pages import check_pages
+from services.forecaster.batch.scratch import close_scratch, on_disk, open_scratch
 from services.forecaster.problems import BodyTooLarge, WrongField
 
 CSV_BLOCK_BYTES = 512 << 10  # also the longest line; pyarrow reads 32 of them ahead
@@ -28,6 +28,7 @@ def chunks(kind: FileKind, feed: Feed, layout: Layout, limits: BatchLimits) -> I
 
     Raises:
         InvalidRequest: The file is broken, too large, or not what the model takes; the place is named.
+        NoRoom: It has to be put down first, and the disk takes no more.
     """
     import pyarrow as pa
 
@@ -133,9 +134,13 @@ def _parquet(feed: Feed, layout: Layout, limits: BatchLimits, closing: ExitStack
     import pyarrow as pa
     from pyarrow import parquet
 
-    file = closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
+    file = open_scratch()
+    closing.callback(close_scratch, file)
     while part := feed.read(COPY_BYTES):
-        file.write(part)
+        with on_disk():
+            file.write(part)
+    with on_disk():
+        file.flush()
     places = places_of(file, limits)
     file.seek(0)
     looked = parquet.ParquetFile(file, pre_buffer=False)

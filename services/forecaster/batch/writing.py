@@ -1,6 +1,5 @@
 """Writing the answers of a batch, in a file without a name until all of them are there."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Self
@@ -10,6 +9,7 @@ from services.forecaster.batch.arrays import column
 from services.forecaster.batch.columns import Chunk
 from services.forecaster.batch.limits import BatchLimits
 from services.forecaster.batch.media import FileKind
+from services.forecaster.batch.scratch import close_scratch, on_disk, open_scratch
 from services.forecaster.problems import BodyTooLarge, WrongField
 
 PART_BYTES = 1 << 20
@@ -21,11 +21,14 @@ class Output:
     Args:
         kind: What to write.
         limits: Its largest size.
+
+    Raises:
+        NoRoom: There is no place for it.
     """
 
     def __init__(self, kind: FileKind, limits: BatchLimits) -> None:
         self._kind, self._most = kind, limits.output_bytes
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with this object
+        self._file = open_scratch()
         self._writer: Any = None
 
     @property
@@ -39,6 +42,7 @@ class Output:
         Raises:
             BodyTooLarge: The answer has become too large.
             WrongField: A column of the caller's has a value that this kind of file cannot hold.
+            NoRoom: The disk takes no more.
         """
         import pyarrow as pa
 
@@ -47,9 +51,10 @@ class Output:
             [*chunk.keys.columns, *answers], names=[*chunk.keys.schema.names, "value", "lower", "upper"]
         )
         try:
-            if self._writer is None:
-                self._writer = self._open(batch.schema)
-            self._writer.write_batch(batch)
+            with on_disk():
+                if self._writer is None:
+                    self._writer = self._open(batch.schema)
+                self._writer.write_batch(batch)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             told = " ".join(str(error).split())[:200]
             raise WrongField(
@@ -61,11 +66,16 @@ class Output:
             raise BodyTooLarge(f"the answer has more than {self._most} bytes", field="body", hint="send it in several files")
 
     def finish(self) -> int:
-        """Nothing more comes; the whole size, in bytes."""
-        if self._writer is not None:
-            self._writer.close()
-        size = self.size
-        self._file.seek(0)
+        """Nothing more comes; the whole size, in bytes.
+
+        Raises:
+            NoRoom: The disk takes no more.
+        """
+        with on_disk():
+            if self._writer is not None:
+                self._writer.close()
+            size = self.size
+            self._file.seek(0)
         return size
 
     def part(self) -> bytes:
@@ -77,7 +87,7 @@ class Output:
         with suppress(Exception):  # a writer that is left open complains when it is collected
             if self._writer is not None:
                 self._writer.close()
-        self._file.close()
+        close_scratch(self._file)
 
     def __enter__(self) -> Self:
         """The output itself."""
