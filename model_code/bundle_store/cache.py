@@ -105,6 +105,7 @@ class Cache:
             shutil.rmtree(building, ignore_errors=True)
 
     def _place(self, building: Path, place: Path) -> None:
+        self._clear(REMOVED)
         with FileLock(self.folder / ".lock", timeout=LOCK_SECONDS):  # whoever writes a bundle of its own holds this one
             if os.path.lexists(place):
                 place.rename(place.with_name(f"{REMOVED}{place.name}"))
@@ -121,6 +122,7 @@ class Cache:
             wanted = {*self._wanted(), newest}
         except EvenkeelError:
             return  # nobody can tell now what is wanted: remove nothing, room is made the next time
+        self._clear(REMOVED)  # what one that died left of the same bundle would be in the way
         for path in bundles[self._kept :]:
             if path.name not in wanted:
                 path.rename(path.with_name(f"{REMOVED}{path.name}"))  # under its name it is whole or not there

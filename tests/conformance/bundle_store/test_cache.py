@@ -12,7 +12,7 @@ import pytest
 
 from model_code.bundle import BundleContents
 from model_code.bundle_store import BundleStore
-from model_code.bundle_store.cache import KEPT
+from model_code.bundle_store.cache import KEPT, REMOVED
 from model_code.errors import BundleError, BundleUnavailable, StoreError
 from tests.conformance.bundle_store.places import Place, files_of
 
@@ -115,6 +115,30 @@ def test_bundle_store__cache_removes_nothing_while_nobody_can_say_what_is_wanted
         elsewhere.load(each)
 
     assert cached(elsewhere) == set(hashes)
+
+
+def test_bundle_store__what_a_killed_removal_left_is_not_in_the_way_of_the_next(on_s3: Place, contents: BundleContents) -> None:
+    here = on_s3.machine()
+    hashes = [here.write(numbered(contents, number)).hash for number in range(KEPT)]
+    left = here.folder / f"{REMOVED}{hashes[0]}"
+    left.mkdir()
+    (left / "profile.json").write_text("{}")
+
+    newest = here.write(numbered(contents, KEPT)).hash  # makes room, of the first
+
+    assert cached(here) == {*hashes[1:], newest}
+    assert not left.exists()
+
+
+def test_bundle_store__damaged_copy_takes_its_place_from_what_a_killed_fetch_left(on_s3: Place, contents: BundleContents) -> None:
+    ref = on_s3.machine().write(contents)
+    copy = on_s3.machine("elsewhere").load(ref.hash).path
+    left = copy.with_name(f"{REMOVED}{ref.hash}")
+    left.mkdir()
+    (left / "profile.json").write_text("{}")
+    (copy / "profile.json").unlink()
+
+    assert files_of(on_s3.machine("elsewhere").load(ref.hash).path) == files_of(ref.path)
 
 
 def numbered(contents: BundleContents, number: int) -> BundleContents:
