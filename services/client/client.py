@@ -14,7 +14,7 @@ import httpx
 import msgspec
 
 from model_code.errors import ConfigurationError, InvalidRequest
-from services.client.errors import check
+from services.client.errors import check, no_service, understood
 from services.client.files import BatchAnswer, kind_of, whole_file
 from services.client.patience import Patience
 from services.forecaster.messages import ForecastAnswer, ForecastRequest, GivenFeatures, ModelAnswer
@@ -80,7 +80,7 @@ class ForecastClient:
             asked_by=asked_by,
         )
         answer = self._ask("POST", "/forecast", json=request.model_dump(mode="json"))
-        return ForecastAnswer.model_validate_json(answer.content)
+        return understood(answer, ForecastAnswer.model_validate_json)
 
     def predict(
         self,
@@ -117,7 +117,7 @@ class ForecastClient:
         )
         headers = {"content-type": "application/json"}
         answer = self._ask("POST", "/predict", content=msgspec.json.encode(request), headers=headers)
-        return msgspec.json.decode(answer.content, type=PredictAnswer)
+        return understood(answer, msgspec.json.Decoder(PredictAnswer).decode)
 
     def batch(self, rows: Path, answers: Path, *, request_id: str | None = None, timeout: float = 600.0) -> BatchAnswer:
         """Answer a file of rows with a file of values, however large; see docs/batch.md.
@@ -151,8 +151,10 @@ class ForecastClient:
                 with whole_file(answers) as target:
                     for part in answer.iter_bytes():
                         target.write(part)
-            told = answer.headers
-            return BatchAnswer(answers, told["x-request-id"], told["x-model-version"], told["x-bundle"])
+                    told = [answer.headers.get(name) for name in ("x-request-id", "x-model-version", "x-bundle")]
+                    if None in told:  # before anything takes the place of what is there
+                        raise no_service(answer, "the headers of a batch are missing")
+            return BatchAnswer(answers, *told)
 
         return self._patience.ask(once, str(self._http.base_url))
 
@@ -163,7 +165,7 @@ class ForecastClient:
             Refused: The key is missing or unknown.
             NotReady: Nothing does, or nothing answers at the address.
         """
-        return ModelAnswer.model_validate_json(self._ask("GET", "/model").content)
+        return understood(self._ask("GET", "/model"), ModelAnswer.model_validate_json)
 
     def ready(self) -> bool:
         """Whether the service serves the wanted bundle; False as well when nothing answers. Asks once."""

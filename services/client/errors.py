@@ -1,11 +1,16 @@
 """What the client raises when the service says no: the problem document, as an exception."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import httpx
+import msgspec
 from pydantic import ValidationError
 
 from model_code.errors import InvalidRequest, NotReady
 from services.forecaster.messages import Problem
 
+T = TypeVar("T")
 LATER = (408, 429, 502, 503, 504)  # asking again may help
 
 
@@ -61,6 +66,23 @@ def check(answer: httpx.Response) -> None:
         problem = Problem(title="No problem document", status=answer.status_code, detail=answer.text[:300])
     kind = Refused if answer.is_client_error else Unavailable
     raise kind(problem, _seconds(answer.headers.get("retry-after")))
+
+
+def understood(answer: httpx.Response, read: Callable[[bytes], T]) -> T:
+    """What an answer says.
+
+    Raises:
+        Unavailable: It is none of our service's: a page of something else that listens there, or of a proxy before it.
+    """
+    try:
+        return read(answer.content)
+    except (ValueError, msgspec.MsgspecError) as error:  # pydantic's is a ValueError
+        raise no_service(answer, answer.text[:300]) from error
+
+
+def no_service(answer: httpx.Response, detail: str) -> Unavailable:
+    """What answers with success, but is no service of ours."""
+    return Unavailable(Problem(title="No answer of this service", status=answer.status_code, detail=detail))
 
 
 def _seconds(told: str | None) -> float | None:

@@ -145,6 +145,24 @@ def test_client__something_else_that_answers_is_told(scripted: list[ScriptedServ
         client.model()
 
 
+def test_client__page_of_something_else_is_no_answer_and_takes_no_files_place(
+    scripted: list[ScriptedServer], tmp_path: Path
+) -> None:
+    rows, answers = tmp_path / "rows.csv", tmp_path / "answers.csv"
+    rows.write_text("a\n1\n")
+    answers.write_text("of before")
+    server = serve(scripted, (200, {"content-type": "text/html"}, b"<html>sign in</html>"))
+
+    with ForecastClient(server.url) as client:
+        for ask in (client.model, client.forecast, lambda: client.predict([[1.0]]), lambda: client.batch(rows, answers)):
+            with pytest.raises(Unavailable, match="200 No answer of this service"):
+                ask()
+
+    assert answers.read_text() == "of before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.csv", "rows.csv"]
+    assert len(server.bodies) == 4
+
+
 def test_client__shows_its_key_to_the_service_only(scripted: list[ScriptedServer], monkeypatch: pytest.MonkeyPatch) -> None:
     server = serve(scripted, NO)
     monkeypatch.setenv("EVENKEEL_SERVICE_KEY", "from-outside")
