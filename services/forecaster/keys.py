@@ -176,8 +176,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.file is None:
         sys.stderr.write(f"Line for the keys file: {line}")
     else:
+        before = given.file.read_bytes() if given.file.exists() else b""
         with given.file.open("a", encoding="utf-8") as file:
-            file.write(line)
+            file.write(line if before.endswith(b"\n") or not before else f"\n{line}")  # not every editor ends the last line
         given.file.chmod(0o600)
         Keys(given.file)
         sys.stderr.write(f"Line added to {given.file} ({time.strftime('%Y-%m-%d')}). The key is shown once:\n")

@@ -115,6 +115,15 @@ def test_keys__a_file_that_went_bad_leaves_the_last_good_keys(
         keys.admit(b"Bearer other", 40.0)
 
 
+def test_keys__new_one_behind_a_line_without_end_spoils_neither(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "keys"
+    old = new_key(file, "analyst", capsys)
+    file.write_text(file.read_text().rstrip("\n"))
+    new = new_key(file, "engineer", capsys)
+
+    assert [Keys(file).admit(f"Bearer {key}".encode(), 10.0).name for key in (old, new)] == ["analyst", "engineer"]
+
+
 @pytest.mark.parametrize("content", ["", "# nobody\n", "a b\n", f"a {'0' * 64} -1\n", f"a {'0' * 64} 1 2\n", f"a/b {'0' * 64}\n"])
 def test_keys__wrong_file_is_refused_with_its_line(tmp_path: Path, content: str) -> None:
     file = tmp_path / "keys"
