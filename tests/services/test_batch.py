@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import csv
 import io
 import subprocess
 import sys
@@ -159,6 +160,16 @@ def test_batch__csv_keeps_texts_as_they_are() -> None:
     answered = ask(text.encode(), FileKind.CSV, layout=replace(LAYOUT, entities=())).decode()
 
     assert answered.splitlines()[1:] == ['0,"00712","x ""y""",3,2,4', '1,"","",200,199,201']
+
+
+def test_batch__csv_may_have_texts_of_several_lines_wherever_blocks_end() -> None:
+    texts = [f'{number}\n"{number}",1,2,0\n' + "x" * 60 for number in range(20_000)]  # four blocks
+    given = io.StringIO()
+    csv.writer(given).writerows([["text", "warm", "windy", "lead"], *([text, 1, 2, 0] for text in texts)])
+
+    answered = ask(given.getvalue().encode(), FileKind.CSV, limits=BatchLimits()).decode()
+
+    assert [row[0] for row in csv.reader(io.StringIO(answered, newline=""))] == ["text", *texts]
 
 
 @pytest.mark.parametrize("kind", [FileKind.PARQUET, FileKind.ARROW_STREAM])
