@@ -162,6 +162,13 @@ def test_batch__csv_keeps_texts_as_they_are() -> None:
     assert answered.splitlines()[1:] == ['0,"00712","x ""y""",3,2,4', '1,"","",200,199,201']
 
 
+def test_batch__csv_of_one_column_has_a_row_where_nothing_is_known() -> None:
+    answered = ask(b"warm\n1\n\n3\n", FileKind.CSV, layout=Layout(features=("warm",)))
+
+    assert answered.decode().splitlines()[1:] == ["1,0,2", "100,99,101", "3,2,4"]
+    assert ask(b"warm,windy\n1,2\n\n3,4\n", FileKind.CSV, layout=Layout(features=("warm", "windy"))).count(b"\n") == 3
+
+
 def test_batch__csv_may_have_texts_of_several_lines_wherever_blocks_end() -> None:
     texts = [f'{number}\n"{number}",1,2,0\n' + "x" * 60 for number in range(20_000)]  # four blocks
     given = io.StringIO()

@@ -106,7 +106,8 @@ def _csv_batches(feed: Feed, types: dict[str, Any]) -> Iterator[Any]:
         yield from arrow_csv.open_csv(
             pa.PythonFile(feed, "r"),
             read_options=arrow_csv.ReadOptions(use_threads=False, block_size=CSV_BLOCK_BYTES, column_names=list(types)),
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+            # Of one column alone, an empty line is a value that is not known.
+            parse_options=arrow_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=len(types) > 1),
             convert_options=arrow_csv.ConvertOptions(column_types=types, null_values=NOT_KNOWN, strings_can_be_null=False),
         )
     except pa.ArrowInvalid as error:
