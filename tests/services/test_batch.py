@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as parquet
 import pytest
 
 from model_code.bundle import Predicted, load_bundle, write_bundle
@@ -266,6 +267,18 @@ def test_batch__parquet_whose_footer_contradicts_itself_ends_no_process() -> Non
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr[-1_000:]) == (0, "")
+
+
+def test_batch__parquet_with_row_groups_without_rows_is_read() -> None:
+    sink = io.BytesIO()
+    with parquet.ParquetWriter(sink, rows().schema) as writer:
+        for part in (rows().slice(0, 0), rows(), rows().slice(0, 0)):
+            writer.write_table(part)
+
+    answered = unpacked(ask(sink.getvalue(), FileKind.PARQUET), FileKind.PARQUET)
+
+    assert answered["id"].to_pylist() == rows()["id"].to_pylist()
+    assert refused(packed(rows().slice(0, 0), FileKind.PARQUET), FileKind.PARQUET).startswith("422 [rows] there are no rows")
 
 
 def test_batch__parquet_footer_that_is_too_large_or_tells_of_too_much_is_refused() -> None:

@@ -50,6 +50,8 @@ def places_of(file: BinaryIO, limits: BatchLimits) -> list[list[Place]]:
 
 def _place(metadata: Fields, size: int) -> Place:
     start, dictionary = metadata[DATA], metadata.get(DICTIONARY)
+    if not start:  # a row group without rows; no page can lie where the magic word does, and readers look nowhere else
+        return 0, 0
     if dictionary is not None and 0 < dictionary < start:
         start = dictionary
     end = start + metadata[PACKED]
