@@ -103,13 +103,13 @@ class ForecastClient:
             request_id: Default: a new one.
 
         Raises:
-            InvalidRequest: A value is infinite.
+            InvalidRequest: A value is infinite, or a lead time no whole number.
             Refused: The service says that the question is wrong.
             NotReady: The service cannot answer now, or nothing answers at the address.
         """
         request = PredictRequest(
             rows=[_plain(row) for row in rows],
-            lead=None if lead is None else [int(step) for step in lead],
+            lead=None if lead is None else [_step(step) for step in lead],
             entity=None if entity is None else list(entity),
             origin=None if origin is None else origin.isoformat(),
             request_id=request_id or uuid.uuid4().hex,
@@ -213,3 +213,10 @@ def _number(value: float | None) -> float | None:
     if math.isinf(number):
         raise InvalidRequest("a feature is infinite", hint="a value that is not known is None or NaN")
     return None if math.isnan(number) else number
+
+
+def _step(lead: int) -> int:
+    """A plain whole number, of numpy's too; a fraction would be asked for as another step."""
+    if not float(lead).is_integer():
+        raise InvalidRequest(f"lead {lead} is no whole number", hint="steps are counted, the first is 0", field="lead")
+    return int(lead)

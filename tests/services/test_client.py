@@ -228,6 +228,12 @@ def test_client__refuses_infinity_which_json_has_not() -> None:
         client.predict([[math.inf]])
 
 
+@pytest.mark.parametrize("lead", [1.5, math.nan, math.inf])
+def test_client__refuses_a_lead_time_between_steps(lead: float) -> None:
+    with ForecastClient("http://127.0.0.1:1") as client, pytest.raises(InvalidRequest, match=f"lead {lead} is no whole number"):
+        client.predict([[1.0]], lead=[lead])  # type: ignore[list-item]
+
+
 def test_client__batch_tells_what_is_wrong_with_the_file(client: ForecastClient, tmp_path: Path) -> None:
     rows = tmp_path / "rows.csv"
     rows.write_text("yesterday,before,lead\n50,50,0\n50,fifty,1\n")
