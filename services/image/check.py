@@ -25,16 +25,15 @@ IMPORTED = (
 )
 
 
-def main() -> None:
+def main(baked: Path = Path("/bundles")) -> None:
     """Raise what a request would have met."""
     for name in IMPORTED:
         importlib.import_module(name)
-    baked = Path("/bundles")
     for folder in sorted(baked.iterdir()):
-        bundle = load_bundle(baked, folder.name)
-        for rows in ROWS:
-            answered = bundle.predict_rows(np.full((rows, len(bundle.manifest.feature_columns)), np.nan), np.zeros(rows, int))
-            print(f"{Settings.load().usecase} {folder.name[:12]}: {rows} rows, {np.isfinite(answered.value).sum()} answers")
+        for part in load_bundle(baked, folder.name).made_of.values():  # each may answer with another library
+            for rows in ROWS:
+                answered = part.predict_rows(np.full((rows, len(part.manifest.feature_columns)), np.nan), np.zeros(rows, int))
+                print(f"{Settings.load().usecase} {part.hash[:12]}: {rows} rows, {np.isfinite(answered.value).sum()} answers")
 
 
 if __name__ == "__main__":
