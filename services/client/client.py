@@ -35,7 +35,7 @@ class ForecastClient:
         patience: Seconds that the pauses between may take, all together; `Retry-After` is kept.
 
     Raises:
-        ConfigurationError: The key cannot be one.
+        ConfigurationError: The key cannot be one, or the address is none.
     """
 
     def __init__(
@@ -44,6 +44,8 @@ class ForecastClient:
         key = os.environ.get(KEY, "") if key is None else key
         if key and not re.fullmatch(r"[\x21-\x7e]+", key):
             raise ConfigurationError("the service's key has characters that no key has", hint=f"look at {KEY}")
+        if not base_url.lower().startswith(("http://", "https://")):
+            raise ConfigurationError(f"{base_url!r} is no address of a service", hint="such as http://127.0.0.1:3000")
         headers = {"authorization": f"Bearer {key}"} if key else {}
         self._http = httpx.Client(base_url=base_url, headers=headers, timeout=timeout, trust_env=False)
         self._timeout = timeout
@@ -170,7 +172,8 @@ class ForecastClient:
     def ready(self) -> bool:
         """Whether the service serves the wanted bundle; False as well when nothing answers. Asks once."""
         try:
-            return self._http.get("/readyz").is_success
+            answer = self._http.get("/readyz")
+            return answer.is_success and "x-request-id" in answer.headers  # something else may answer everything
         except httpx.TransportError:
             return False
 

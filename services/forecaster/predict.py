@@ -26,7 +26,7 @@ async def answer_predict(exchange: Exchange, running: Running, asker: str) -> No
         EvenkeelError: Whatever is wrong with the request or the service.
     """
     media = exchange.header(b"content-type")
-    if media is not None and not media.startswith(b"application/json"):
+    if media is not None and media.partition(b";")[0].strip().lower() != b"application/json":
         raise UnsupportedMedia("the content type is not application/json", hint="send JSON (curl: --json), or use /batch")
     limits = running.limits
     request, plain = read_predict(await exchange.body(limits.body_bytes, limits.body_seconds))

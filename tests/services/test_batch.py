@@ -195,6 +195,7 @@ def test_batch__csv_may_have_texts_of_several_lines_wherever_blocks_end() -> Non
         ({"lead": pa.array([0] * 9 + [None])}, "422 [lead] row 9, column lead: nothing"),
         ({"entity": pa.array(["north"] * 9 + ["nowhere"])}, "422 [entity] row 9, column entity: 'nowhere'"),
         ({"origin": pa.array(["2024-01-01"] * 10)}, "422 [origin] row 0, column origin: '2024-01-01'"),
+        ({"origin": pa.array([2**60] * 10, pa.timestamp("ms", "UTC"))}, "422 [origin] column origin has a time beyond all years"),
         ({"origin": pa.array([0] * 10, pa.timestamp("us"))}, "422 [origin] column origin has no time zone"),
         ({"id": pa.array(["x"] * 9 + ["y" * 1001])}, "422 [id] a text of 1001 bytes in column id"),
         ({f"more{number}": pa.array(range(10)) for number in range(40)}, "422 [more39] 43 columns that are no features"),

@@ -139,6 +139,11 @@ def test_client__nobody_there_is_told_with_the_address() -> None:
             client.forecast()
 
 
+def test_client__address_without_a_scheme_is_told_at_once() -> None:
+    with pytest.raises(ConfigurationError, match=r"'127\.0\.0\.1:3000' is no address of a service"):
+        ForecastClient("127.0.0.1:3000")
+
+
 def test_client__something_else_that_answers_is_told(scripted: list[ScriptedServer]) -> None:
     server = serve(scripted, (500, {}, b"<html>proxy</html>"))
     with ForecastClient(server.url) as client, pytest.raises(Unavailable, match="500 No problem document: <html>proxy"):
@@ -157,10 +162,11 @@ def test_client__page_of_something_else_is_no_answer_and_takes_no_files_place(
         for ask in (client.model, client.forecast, lambda: client.predict([[1.0]]), lambda: client.batch(rows, answers)):
             with pytest.raises(Unavailable, match="200 No answer of this service"):
                 ask()
+        assert not client.ready()
 
     assert answers.read_text() == "of before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.csv", "rows.csv"]
-    assert len(server.bodies) == 4
+    assert len(server.bodies) == 5
 
 
 def test_client__shows_its_key_to_the_service_only(scripted: list[ScriptedServer], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -197,8 +197,16 @@ def test_door__wrong_paths_and_methods_are_problem_documents(served: Served, met
 
 def test_door__other_media_type_is_refused(served: Served) -> None:
     assert httpx.post(f"{served.target.url}/predict", content=b"a,b\n", headers={"content-type": "text/csv"}).status_code == 415
+    patch = {"content-type": "application/json-patch+json"}
+    assert httpx.post(f"{served.target.url}/predict", content=b"[]", headers=patch).status_code == 415
     squeezed = {"content-type": "application/json", "content-encoding": "gzip"}
     assert httpx.post(f"{served.target.url}/predict", content=b"x", headers=squeezed).status_code == 415
+
+
+def test_door__media_type_is_the_same_in_capitals_and_with_parameters(served: Served) -> None:
+    body = json.dumps({"rows": ROWS, "lead": LEAD})
+    loud = {"content-type": "Application/JSON ; charset=utf-8"}
+    assert httpx.post(f"{served.target.url}/predict", content=body, headers=loud).status_code == 200
 
 
 def test_infer__answers_as_predict_does(served: Served) -> None:

@@ -204,7 +204,11 @@ def _origin(column: Any, first_row: int) -> np.ndarray:
     if pa.types.is_timestamp(column.type):
         if column.type.tz is None:
             raise WrongField("column origin has no time zone", field=ORIGIN, hint="give it one, such as UTC")
-        return numbers(pc.cast(column, pa.timestamp("us", "UTC"), safe=False).cast(pa.int64()), np.int64)
+        finer = column.type.unit == "ns"  # what is below a microsecond is left out
+        try:
+            return numbers(pc.cast(column, pa.timestamp("us", "UTC"), safe=not finer).cast(pa.int64()), np.int64)
+        except pa.ArrowInvalid as error:
+            raise WrongField("column origin has a time beyond all years", field=ORIGIN, hint="is its unit right?") from error
     if not pa.types.is_string(column.type):
         raise WrongField(f"column origin is of type {column.type}", field=ORIGIN, hint="times with a zone, or ISO 8601 texts")
     different = column.dictionary_encode()
