@@ -124,6 +124,8 @@ REFUSED: list[tuple[Object, str]] = [
     ({"networkPolicy": {"egress": [{"to": [{}], "ports": [{"port": 1}]}]}}, "egress"),
     ({"networkPolicy": {"judges": [{"pods": {"app": "job"}}]}}, "namespace"),
     ({"metrics": {"rules": True}}, "rules"),
+    ({"metrics": {"interval": "61s"}}, "interval"),
+    ({"metrics": {"interval": "2m"}}, "interval"),
     ({"podLabels": {"evenkeel.io/track": "stable"}}, "evenkeel.io/track"),
     ({"extraVolumes": [{"name": "root", "hostPath": {"path": "/"}}]}, "hostPath"),
     ({"extraVolumes": [{"name": "both", "secret": {"secretName": "x"}, "configMap": {"name": "x"}}]}, "extraVolumes/0"),
