@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
+from flows.forecast import SCHEDULED
 from model_code.installation import Installation
 from model_code.study import searched_candidates
 from services.rollout.local.service import LocalService
@@ -68,8 +68,8 @@ def service_started(place: Installation, _eia: HeldEia) -> Iterator[Seen]:
 @contextlib.contextmanager
 def first_prediction(place: Installation, _eia: HeldEia) -> Iterator[Seen]:
     """An origin is answered, more are due."""
-    answered = 'route="forecast",status="200"'  # the store hears of it later, when all may be done
-    yield lambda: answered in httpx.get(f"{place.settings.service(NAME)}/metrics").text
+    spool = place.settings.spool  # the store hears of it later, when all may be done
+    yield lambda: any(holds(path, SCHEDULED) for path in spool.rglob("*"))
 
 
 @contextlib.contextmanager
@@ -84,6 +84,14 @@ def first_table_rewritten(place: Installation, _eia: HeldEia) -> Iterator[Seen]:
     log = place.settings.home / "store" / NAME / "load" / "observations" / "_delta_log"
     before = len(list(log.glob("*.json")))
     yield lambda: len(list(log.glob("*.json"))) > before
+
+
+def holds(path: Path, word: str) -> bool:
+    """Whether a file has that word; one that is moved away meanwhile has not."""
+    try:
+        return path.is_file() and word.encode() in path.read_bytes()
+    except FileNotFoundError:
+        return False
 
 
 @dataclass(frozen=True)
