@@ -32,7 +32,7 @@ class BatchLimits:
     message_bytes: int = 256 * MIB
     page_bytes: int = 64 * MIB
     pages: int = 200_000
-    footer_bytes: int = 32 * MIB
+    footer_bytes: int = 8 * MIB
     output_bytes: int = 4096 * MIB
     keys: int = 32
     key_bytes: int = 1_000
